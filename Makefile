@@ -1,0 +1,44 @@
+# evensight: two commands. `make demo` runs the paper in miniature, `make test` passes the tests.
+# Both set up by themselves: a virtual environment in .venv, pinned versions, PyTorch's CPU build.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help setup demo test check format bench seeds clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY)  ## make the environment; leaves .venv/bin/evensight
+
+$(READY): pyproject.toml requirements.lock scripts/install.sh
+	PYTHON="$(PYTHON)" sh scripts/install.sh "$(VENV)"
+	@touch $(READY)
+
+demo: $(READY)  ## run the demo study; writes runs/demo/report.html
+	HF_HUB_OFFLINE=1 $(BIN)/evensight study demo --out runs/demo
+
+test: $(READY)  ## run the tests
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+check: $(READY)  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## run the benchmarks; each prints a table
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/generation.py
+
+seeds: $(READY)  ## the demo over 3 seeds, the embedded model trained anew for each; writes docs/seeds.md
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/seeds.py --out runs/seeds --table docs/seeds.md
+
+clean:  ## remove the environment and the caches, never runs/
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
