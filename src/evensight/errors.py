@@ -1,0 +1,19 @@
+"""The one error that is the user's to mend.
+
+Everything that a user can get wrong (a name, a path, a file of another kind, a full disk) is raised as an
+`InputError` whose message is one line: what was wrong in backticks, what was expected, what came, where, and
+what to do. The command line prints that line and exits with code 2. Any other exception is a bug of ours and
+keeps its traceback.
+"""
+
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something given by the user can't be used; the message is one line that says what to do."""
+
+
+def one_of(what: str, value: object, choices: Iterable[str], hint: str = "") -> InputError:
+    """The error for a `value` that is none of the `choices`, naming all of them."""
+    tail = f"; {hint}" if hint else ""
+    return InputError(f"{what} `{value}` is not known: expected one of {', '.join(choices)}{tail}")

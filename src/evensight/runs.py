@@ -1,0 +1,304 @@
+"""A run folder: what was done, with what, and its results, whole or not at all.
+
+Three promises, kept here for everybody:
+
+* A file or folder appears under its name only when all its bytes are on the disk: it is written beside its
+  place, flushed, and renamed (`atomic_file`, `atomic_folder`, `write_json`).
+* A run folder is whole when, and only when, it has its `manifest.json`, which is written last. The manifest
+  holds the configuration, the seeds, the versions and the hashes of what went in, and of the files that came
+  out; its `fingerprint` is a hash of the configuration and the inputs, so that work that was done is found
+  again (`RunFolder.is_done`).
+* Two processes never write one run folder: the second is told so and stops (`RunFolder.locked`).
+
+Nothing here carries a time stamp: the same run gives the same bytes.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from evensight import __version__
+from evensight.errors import InputError
+
+MANIFEST_NAME = "manifest.json"
+_TEMPORARY = ".partial-"
+_PACKAGES = ("numpy", "pillow", "pyarrow", "scipy", "torch", "transformers", "peft", "accelerate")
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Gives a temporary path to write; renames it to `path` once the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{path.name}"
+    try:
+        yield temporary
+        _flush(temporary)
+        temporary.replace(path)
+        _flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Gives a temporary folder to fill; renames it to `path`, in place of what was there, at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{path.name}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    old = path.parent / f"{_TEMPORARY}{os.getpid()}-old-{path.name}"
+    try:
+        yield temporary
+        for file in sorted(temporary.rglob("*")):
+            _flush(file)
+        _flush(temporary)
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+        _flush(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file, whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes a JSON file, whole or not at all, with its keys in the order given."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Args:
+        path: The file.
+        what: What it is to the user, for the error's message ("run manifest").
+
+    Raises:
+        InputError: The file is not there, or isn't a JSON object.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(f"`{path}` is not there: expected a {what}") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"`{path}` can't be read as a {what}: {one_line(error)}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"`{path}` is not a {what}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's message on one line, cut at 300 characters; its type's name if it has none."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:299] + "…"
+
+
+def hash_json(value: object) -> str:
+    """The SHA-256, in hex, of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256, in hex, of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_files(folder: Path, pattern: str = "*") -> dict[str, str]:
+    """The SHA-256 of each file below a folder that fits the pattern, by its path in the folder.
+
+    Left out are the manifest and all whose name begins with a dot: locks, marks and what is half written.
+    """
+    files = (path for path in sorted(folder.rglob(pattern)) if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hash_file(path)
+        for path in files
+        if path.name != MANIFEST_NAME and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of evensight and of the installed packages that its results depend on."""
+    found = {"evensight": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RunManifest:
+    """What a whole run folder says of itself.
+
+    Attributes:
+        kind: What was done: `dataset`, `finetune`, `evaluation`, `study`.
+        config: The configuration, as JSON, seeds included.
+        inputs: The hashes of what went in (data, model, adapter, processor), by name.
+        files: The SHA-256 of each file that came out, by its path in the folder.
+        facts: What is worth knowing of the result (counts, claims, sizes), as JSON.
+        versions: The packages' versions that made it.
+    """
+
+    kind: str
+    config: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    files: Mapping[str, str]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=versions)
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the kind, the configuration, the inputs and evensight's version."""
+        return fingerprint(self.kind, self.config, self.inputs)
+
+
+def fingerprint(kind: str, config: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """The hash by which a run is known before it is done."""
+    return hash_json({"kind": kind, "config": dict(config), "inputs": dict(inputs), "evensight": __version__})
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A folder that one run fills and its manifest seals."""
+
+    path: Path
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the manifest is, once the run is whole."""
+        return self.path / MANIFEST_NAME
+
+    def manifest(self, kind: str) -> RunManifest:
+        """The folder's manifest.
+
+        Raises:
+            InputError: The folder isn't there, isn't whole, or is of another kind.
+        """
+        if not self.path.is_dir():
+            raise InputError(f"`{self.path}` is not a folder: expected the folder of a {kind}")
+        if not self.manifest_path.exists():
+            raise InputError(
+                f"`{self.path}` has no {MANIFEST_NAME}: expected a whole {kind}, got a folder that is half "
+                "written or of another kind; run the command that makes it again"
+            )
+        value = read_json(self.manifest_path, f"{kind} manifest")
+        if value.get("kind") != kind:
+            raise InputError(f"`{self.path}` is a {value.get('kind')}: expected a {kind}")
+        try:
+            fields = {name: value[name] for name in RunManifest.__slots__}
+        except KeyError as error:
+            raise InputError(f"`{self.manifest_path}` lacks {error}: it is not a {kind} manifest") from error
+        if not all(isinstance(part, dict) for name, part in fields.items() if name != "kind"):
+            raise InputError(f"`{self.manifest_path}` is damaged: its parts are not JSON objects")
+        return RunManifest(**fields)
+
+    def check_files(self, manifest: RunManifest) -> None:
+        """Compares every file with its hash in the manifest.
+
+        Raises:
+            InputError: A file is missing or its bytes have changed since it was written.
+        """
+        for name, expected in manifest.files.items():
+            path = self.path / name
+            if not path.is_file():
+                raise InputError(f"`{path}` is not there, but the manifest beside it lists it; make it again")
+            if hash_file(path) != expected:
+                raise InputError(
+                    f"`{path}` is damaged or was changed: its SHA-256 differs from the manifest's; make it again"
+                )
+
+    def is_done(self, kind: str, config: Mapping[str, Any], inputs: Mapping[str, str]) -> bool:
+        """Whether the folder holds the whole result of just this run, its files unchanged."""
+        try:
+            manifest = self.manifest(kind)
+            if manifest.fingerprint != fingerprint(kind, config, inputs):
+                return False
+            self.check_files(manifest)
+        except InputError:
+            return False
+        return True
+
+    def begin(self, kind: str, run_fingerprint: str, *, replace: bool = False) -> None:
+        """Makes the folder ready for a run; what an interrupted run of the same fingerprint left stays.
+
+        Args:
+            kind: The kind of run.
+            run_fingerprint: What `fingerprint` says of it.
+            replace: Whether a whole run of this kind with another fingerprint may be thrown away.
+
+        Raises:
+            InputError: The folder holds a whole run, or files that evensight did not put there.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"`{self.path}` is a file: expected a folder, or a new name, for the {kind}")
+        marker = self.path / f".begun-{kind}"
+        if self.manifest_path.exists():
+            self.manifest(kind)
+            if not replace:
+                raise InputError(
+                    f"`{self.path}` holds a {kind} that was made with another configuration or other inputs: "
+                    "choose a new folder, or remove this one"
+                )
+            self._clear()
+        elif marker.exists():
+            if marker.read_text() != run_fingerprint:
+                self._clear()
+        elif self.path.is_dir() and {path.name for path in self.path.iterdir()} - {".lock"}:
+            raise InputError(f"`{self.path}` holds files that are not of a {kind}: choose an empty or a new folder")
+        write_text(marker, run_fingerprint)
+
+    def _clear(self) -> None:
+        self.manifest_path.unlink(missing_ok=True)
+        for path in self.path.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != ".lock":
+                path.unlink()
+
+    def seal(self, manifest: RunManifest) -> None:
+        """Writes the manifest: from now on the run is whole."""
+        write_json(self.manifest_path, asdict(manifest))
+        (self.path / f".begun-{manifest.kind}").unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from writing this folder while the block runs.
+
+        Raises:
+            InputError: Another process is at work on it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(
+                    f"`{self.path}` is being written by another evensight process: wait for it, "
+                    "or choose another folder"
+                ) from error
+            yield
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
