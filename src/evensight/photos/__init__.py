@@ -1,0 +1,1 @@
+"""Real photographs with their annotations, in COCO's format."""
