@@ -1,0 +1,1 @@
+"""Vision-language models: loading them, saying a question in their own words, and getting answers."""

@@ -1,0 +1,110 @@
+"""Saying a question in the model's own words: chat template, image, padding, and the answer's tokens.
+
+In training, the input is the prompt of evaluation followed by the answer's tokens and the token that ends a
+turn: the two can't drift apart, because the second is appended to the first. Prompts are padded on the left,
+answers on the right; labels stand on the answer and its end token, and nowhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from evensight.errors import InputError
+from evensight.models.families import ANSWER_TOKEN_TYPES
+
+IGNORED = -100
+"""The label of a token that the loss leaves out."""
+
+_PROBE = "evensight"
+
+
+@dataclass(frozen=True)
+class Prompter:
+    """Makes a model's inputs from images and questions.
+
+    Attributes:
+        processor: The model's processor.
+        model_type: `config.model_type`, for what `families` knows of it.
+    """
+
+    processor: Any
+    model_type: str
+
+    def encode(self, images: Sequence[Image.Image], texts: Sequence[str]) -> dict[str, Tensor]:
+        """The prompts' tensors, `input_ids` and `attention_mask` `[example, token]`, padded on the left."""
+        conversations = [_conversation(image, text) for image, text in zip(images, texts, strict=True)]
+        encoded = self.processor.apply_chat_template(
+            conversations,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True},
+        )
+        return {key: value for key, value in encoded.items() if isinstance(value, Tensor) and key != "labels"}
+
+    def encode_with_answers(
+        self, images: Sequence[Image.Image], texts: Sequence[str], answers: Sequence[str]
+    ) -> dict[str, Tensor]:
+        """The prompts followed by their answers, with `labels` `[example, token]` on the answers alone."""
+        prompt = self.encode(images, texts)
+        rows = [self.answer_ids(answer) for answer in answers]
+        longest = max(map(len, rows))
+        ids = torch.tensor([row + [self.pad_id] * (longest - len(row)) for row in rows])
+        there = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+        labels = torch.where(there.bool(), ids, IGNORED)
+        batch = dict(prompt)
+        for key, value in prompt.items():
+            if key == "input_ids":
+                batch[key] = torch.cat([value, ids], dim=1)
+            elif key == "attention_mask":
+                batch[key] = torch.cat([value, there.to(value.dtype)], dim=1)
+            elif value.shape == prompt["input_ids"].shape:
+                kind = ANSWER_TOKEN_TYPES.get(self.model_type, 0) if key == "token_type_ids" else 0
+                batch[key] = torch.cat([value, torch.full_like(ids, kind, dtype=value.dtype)], dim=1)
+        batch["labels"] = torch.cat([torch.full_like(prompt["input_ids"], IGNORED), labels], dim=1)
+        return batch
+
+    def answer_ids(self, answer: str) -> list[int]:
+        """The tokens of an answer and of the end of its turn."""
+        return [*self.processor.tokenizer(answer, add_special_tokens=False)["input_ids"], self.end_id]
+
+    @cached_property
+    def end_id(self) -> int:
+        """The token that ends the assistant's turn: the one that the chat template puts after the answer.
+
+        Where the template puts none, it is the tokenizer's end-of-sequence token.
+        """
+        tokenizer = self.processor.tokenizer
+        turns = [*_conversation(None, _PROBE), {"role": "assistant", "content": _text(_PROBE)}]
+        tail = self.processor.apply_chat_template(turns, tokenize=False).rpartition(_PROBE)[2].strip()
+        tail_ids = tokenizer(tail, add_special_tokens=False)["input_ids"] if tail else []
+        if tail_ids and tail_ids[0] in tokenizer.all_special_ids:
+            return int(tail_ids[0])
+        if tokenizer.eos_token_id is None:
+            raise InputError("the model's tokenizer has no end-of-sequence token, and its template none either")
+        return int(tokenizer.eos_token_id)
+
+    @cached_property
+    def pad_id(self) -> int:
+        """The token that fills up shorter rows; it is masked wherever it stands."""
+        pad = self.processor.tokenizer.pad_token_id
+        return self.end_id if pad is None else int(pad)
+
+    def decode(self, ids: Sequence[int] | Tensor) -> str:
+        """The text of an answer's tokens, without special ones."""
+        return str(self.processor.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
+
+def _conversation(image: Image.Image | None, text: str) -> list[dict[str, Any]]:
+    picture = {"type": "image"} if image is None else {"type": "image", "image": image}
+    return [{"role": "user", "content": [picture, *_text(text)]}]
+
+
+def _text(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}]
