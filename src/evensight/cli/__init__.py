@@ -1,0 +1,64 @@
+"""The command line: one file a command, each a thin call into the package.
+
+What is slow to import (numpy, torch, transformers) is imported inside the commands, so that help answers in a
+blink. A user's mistake is one line on stderr and exit code 2; so is a full disk or a file that can't be read.
+Ctrl-C exits with 130. Anything else is a bug and keeps its traceback.
+"""
+
+import os
+import sys
+
+import typer
+
+from evensight.cli.audit import audit
+from evensight.cli.designs import designs
+from evensight.cli.embedded import embedded
+from evensight.cli.evaluate import evaluate
+from evensight.cli.finetune import finetune
+from evensight.cli.generate import generate
+from evensight.cli.photos import photos
+from evensight.cli.report import report
+from evensight.cli.study import study
+from evensight.errors import InputError
+
+app = typer.Typer(
+    name="evensight",
+    help="Where in the picture is a vision-language model right, and how do you make it right everywhere?",
+    epilog="Start with: evensight study demo --out runs/demo",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (designs, generate, audit, photos, finetune, evaluate, report, study):
+    app.command()(_command)
+app.add_typer(embedded, name="embedded")
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        from evensight import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # loaders fork after the tokenizer was used
+    try:
+        app()
+    except InputError as error:
+        _fail(str(error))
+    except OSError as error:
+        where = f" (`{error.filename}`)" if error.filename else ""
+        _fail(f"{error.strerror or error}{where}: free some space or check the path, then run the command again")
+    except KeyboardInterrupt:
+        typer.echo("stopped; run the same command again to go on", err=True)
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"evensight: {' '.join(message.split())}", err=True)
+    sys.exit(2)

@@ -1,0 +1,59 @@
+"""`evensight finetune`: a model and a stored set become an adapter."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def finetune(
+    model: Annotated[str, typer.Option(help="`embedded`, a local folder, or a Hub id.")],
+    data: Annotated[Path, typer.Option(help="A stored set.")],
+    out: Annotated[Path, typer.Option(help="The run folder to make.")],
+    epochs: Annotated[float | None, typer.Option(help="How often each example is seen.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The peak of the rate.")] = None,
+    lora_rank: Annotated[int | None, typer.Option(help="The adapters' rank.")] = None,
+    lora_alpha: Annotated[int | None, typer.Option(help="Their scale is alpha / rank.")] = None,
+    components: Annotated[
+        str | None, typer.Option(help="What is adapted: language, projector, vision; by commas.")
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(help="Names of linear layers, by commas; `all` for all of them.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the order of examples and the adapters' start.", min=0)] = 0,
+) -> None:
+    """Fine-tunes a model on a stored set by LoRA and saves a plain PEFT adapter in OUT/adapter.
+
+    Example: `evensight finetune --model embedded --data data/civet-train --out runs/balanced`
+    """
+    from evensight.datasets.stored import StoredExamples
+    from evensight.models.loading import identify
+    from evensight.training.finetune import config_for
+    from evensight.training.finetune import finetune as run
+
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "lora_rank": lora_rank,
+        "lora_alpha": lora_alpha,
+        "components": _names(components),
+        "layers": () if layers == "all" else _names(layers),
+        "seed": seed,
+    }
+    overrides = {name: value for name, value in given.items() if value is not None}
+    examples = StoredExamples(data)
+    config = config_for(model, overrides, "the options")
+    manifest = run(model, identify(model)["model"], examples, config, out)
+    facts = manifest.facts
+    typer.echo(
+        f"{out}: adapter after {facts['n_steps']:,} steps on {facts['n_examples']:,} examples, "
+        f"loss {facts['final_loss']:.3f}"
+    )
+    for component, count in facts["parameters"].items():
+        typer.echo(f"  {component}: {count['trained']:,} of {count['parameters']:,} parameters trained")
+
+
+def _names(listed: str | None) -> tuple[str, ...] | None:
+    return None if listed is None else tuple(name.strip() for name in listed.split(",") if name.strip())

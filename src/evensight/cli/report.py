@@ -1,0 +1,34 @@
+"""`evensight report`: evaluations become one HTML file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Evaluations, or folders that hold some.")],
+    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
+    title: Annotated[str, typer.Option(help="The report's title.")] = "evensight",
+) -> None:
+    """Compares evaluations in one offline HTML file; the first run is what the others are compared with.
+
+    Example: `evensight report runs/base runs/balanced --out report.html`
+    """
+    import shlex
+
+    from evensight.evaluation.results import find_evaluations, read_results
+    from evensight.reports.html import build_report
+
+    found = [folder for run in runs for folder in find_evaluations(run)]
+    command = shlex.join(["evensight", "report", *map(str, runs), "--out", str(out)])
+    build_report([read_results(folder) for folder in found], _titles(found), out, title=title, command=command)
+    typer.echo(f"{out}: {len(found)} evaluations")
+
+
+def _titles(folders: list[Path]) -> list[str]:
+    """A short name for each run: its folder's, or in a study's folder its condition's."""
+    return [
+        folder.parent.name if folder.parent.parent.name == "evaluations" else folder.name
+        for folder in (folder.resolve() for folder in folders)
+    ]

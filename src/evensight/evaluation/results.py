@@ -1,0 +1,153 @@
+"""The results table: one row a question, with all that is known of it and what the model answered.
+
+Every statistic and picture is a query on this table; none needs the model again. It is a Parquet file with the
+columns of the stored set (without the image) and `raw`, `parsed` (null when invalid), `outcome`, `model`,
+`adapter`, `processor`, `batch_size`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from evensight.annotations import Grid
+from evensight.datasets.examples import Example
+from evensight.datasets.stored import schema as stored_schema
+from evensight.errors import InputError
+from evensight.questions.parsing import Outcome, outcome, parse_answer
+from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, one_line
+
+RESULTS_NAME = "results.parquet"
+
+
+def schema(factors: tuple[str, ...]) -> pa.Schema:
+    """The columns of a results table over examples with these factors."""
+    asked = [field for field in stored_schema(factors) if field.name != "image"]
+    answered = [
+        pa.field("raw", pa.string()),
+        pa.field("parsed", pa.string()),
+        pa.field("outcome", pa.string()),
+        pa.field("model", pa.string()),
+        pa.field("adapter", pa.string()),
+        pa.field("processor", pa.string()),
+        pa.field("batch_size", pa.int32()),
+    ]
+    return pa.schema([*asked, *answered])
+
+
+def result_row(example: Example, raw: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a question that was answered.
+
+    Args:
+        example: The question.
+        raw: The model's answer as it came.
+        provenance: `model`, `adapter`, `processor` and `batch_size`.
+    """
+    question = example.question
+    return {
+        "id": example.id,
+        "task": question.task,
+        "question": question.text,
+        "options": list(question.options),
+        "answer": question.answer,
+        "slot": question.slot,
+        "row": example.cell.row,
+        "col": example.cell.col,
+        "area": example.area,
+        "box_xyxy_px": list(example.box.xyxy_px),
+        **example.attributes,
+        "raw": raw,
+        "parsed": parse_answer(raw, question.options),
+        "outcome": outcome(raw, question.options, question.answer).value,
+        **provenance,
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """An evaluation, read back from its run folder.
+
+    Attributes:
+        path: The run folder.
+        manifest: Its manifest.
+        table: The results table.
+    """
+
+    path: Path
+    manifest: RunManifest
+    table: pa.Table
+
+    @property
+    def set_name(self) -> str:
+        """The name of the set that was asked."""
+        return str(self.manifest.facts["set"])
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the cells."""
+        return Grid(*self.manifest.facts["grid"])
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The factors of the examples."""
+        return tuple(self.manifest.facts["factors"])
+
+    def column(self, name: str) -> list[Any]:
+        """A column's values, in the order of the questions."""
+        values: list[Any] = self.table[name].to_pylist()
+        return values
+
+    @cached_property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether each question was answered correctly."""
+        return np.array([value == Outcome.CORRECT for value in self.column("outcome")], dtype=bool)
+
+    @cached_property
+    def cells(self) -> NDArray[np.int64]:
+        """The index of each question's cell, row by row."""
+        rows, cols = self.table["row"].to_numpy(), self.table["col"].to_numpy()
+        index: NDArray[np.int64] = rows.astype(np.int64) * self.grid.cols + cols
+        return index
+
+
+def read_results(path: Path) -> Results:
+    """Reads a finished evaluation.
+
+    Raises:
+        InputError: The folder is not a whole evaluation, or its table is not one.
+    """
+    folder = RunFolder(path)
+    manifest = folder.manifest("evaluation")
+    folder.check_files(manifest)
+    try:
+        expected = schema(tuple(manifest.facts["factors"]))
+        table = pq.read_table(path / RESULTS_NAME)
+        missing = set(expected.names) - set(table.column_names)
+        Grid(*manifest.facts["grid"])
+    except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
+        raise InputError(f"`{path / RESULTS_NAME}` can't be read: {one_line(error)}") from error
+    if missing:
+        raise InputError(f"`{path / RESULTS_NAME}` lacks the columns {', '.join(sorted(missing))}")
+    return Results(path, manifest, table)
+
+
+def find_evaluations(path: Path) -> list[Path]:
+    """The evaluation that a folder is, or those that it holds.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not path.is_dir():
+        raise InputError(f"`{path}` is not a folder: expected an evaluation, or a folder that holds some")
+    if (path / RESULTS_NAME).exists() or (path / MANIFEST_NAME).exists():
+        return [path]
+    found = sorted(file.parent for file in path.rglob(RESULTS_NAME))
+    if not found:
+        raise InputError(f"`{path}` holds no evaluation: expected a run of `evensight evaluate`")
+    return found

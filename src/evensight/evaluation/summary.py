@@ -1,0 +1,149 @@
+"""What an evaluation amounts to: accuracy, how it varies over the cells, and where the wrong answers go.
+
+All of it follows from the results table. Shares are fractions; a cell without questions has n = 0 and NaN.
+"""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evensight.annotations import AREAS
+from evensight.evaluation.results import Results
+from evensight.questions.parsing import Outcome
+from evensight.statistics import Proportion, Test, is_number, proportion, spread, true_spread, uniformity_test
+
+INVALID = "invalid"
+"""The last column of the confusion: answers that name no option."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """A cell's accuracy."""
+
+    row: int
+    col: int
+    accuracy: Proportion
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of one evaluation.
+
+    Attributes:
+        accuracy: The share of correct answers; invalid ones are not correct.
+        n_invalid: How many answers named no option.
+        cells: The accuracy of each cell, row by row.
+        areas: The accuracy of each area, by name.
+        area_mean: The mean of the areas' accuracies, each with the same weight.
+        cell_std: The standard deviation of the cells' accuracies.
+        cell_std_true: The same with the noise of few questions a cell taken out.
+        worst_cell: The cell of lowest accuracy (the first of equals).
+        uniformity: The test that all cells have the same accuracy.
+        most_frequent_answer: The share that one would get by always giving the most frequent right answer.
+        confusion: For each area the counts of the answers that were given: the nine areas, then `invalid`.
+        slots: The accuracy by the right answer's slot.
+        attributes: The accuracy by the value of each factor.
+    """
+
+    accuracy: Proportion
+    n_invalid: int
+    cells: tuple[CellResult, ...]
+    areas: dict[str, Proportion]
+    area_mean: float
+    cell_std: float
+    cell_std_true: float
+    worst_cell: CellResult
+    uniformity: Test
+    most_frequent_answer: float
+    confusion: tuple[tuple[int, ...], ...]
+    slots: dict[str, Proportion]
+    attributes: dict[str, dict[str, Proportion]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as JSON, NaN as null."""
+        return dict(_without_nan(asdict(self)))
+
+    def headline(self) -> dict[str, Any]:
+        """The figures that a table of conditions shows."""
+        return dict(
+            _without_nan(
+                {
+                    "accuracy": self.accuracy.estimate,
+                    "n": self.accuracy.n,
+                    "low": self.accuracy.low,
+                    "high": self.accuracy.high,
+                    "n_invalid": self.n_invalid,
+                    "cell_std": self.cell_std,
+                    "cell_std_true": self.cell_std_true,
+                    "worst_cell": self.worst_cell.accuracy.estimate,
+                    "worst_cell_at": [self.worst_cell.row, self.worst_cell.col],
+                    "worst_cell_n": self.worst_cell.accuracy.n,
+                    "worst_cell_low": self.worst_cell.accuracy.low,
+                    "worst_cell_high": self.worst_cell.accuracy.high,
+                    "n_cells": sum(cell.accuracy.n > 0 for cell in self.cells),
+                    "uniformity_p": self.uniformity.p_value,
+                    "area_mean": self.area_mean,
+                    "most_frequent_answer": self.most_frequent_answer,
+                }
+            )
+        )
+
+
+def summarise(results: Results) -> Summary:
+    """Computes the figures of an evaluation from its table."""
+    correct, cells, grid = results.correct, results.cells, results.grid
+    n_by_cell = np.bincount(cells, minlength=len(grid))
+    correct_by_cell = np.bincount(cells, correct, len(grid)).astype(np.int64)
+    cell_results = tuple(
+        CellResult(cell.row, cell.col, proportion(int(k), int(n)))
+        for cell, k, n in zip(grid.cells(), correct_by_cell, n_by_cell, strict=True)
+    )
+    areas = _by_value(correct, results.column("area"), AREAS)
+    there = [area.estimate for area in areas.values() if is_number(area.estimate)]
+    answers = Counter(results.column("answer"))
+    n = int(correct.size)
+    return Summary(
+        accuracy=proportion(int(correct.sum()), n),
+        n_invalid=results.column("outcome").count(Outcome.INVALID),
+        cells=cell_results,
+        areas=areas,
+        area_mean=float(np.mean(there)) if there else nan,
+        cell_std=spread(correct_by_cell, n_by_cell),
+        cell_std_true=true_spread(correct_by_cell, n_by_cell),
+        worst_cell=min(cell_results, key=lambda c: c.accuracy.estimate if is_number(c.accuracy.estimate) else 2.0),
+        uniformity=uniformity_test(correct_by_cell, n_by_cell, np.random.default_rng(0)),
+        most_frequent_answer=max(answers.values()) / n if n else nan,
+        confusion=_confusion(results),
+        slots=_by_value(correct, results.column("slot"), sorted(set(results.column("slot")))),
+        attributes={
+            factor: _by_value(correct, results.column(factor), sorted(set(results.column(factor))))
+            for factor in results.factors
+        },
+    )
+
+
+def _by_value(
+    correct: NDArray[np.bool_], values: list[Any], levels: tuple[Any, ...] | list[Any]
+) -> dict[str, Proportion]:
+    n, k = Counter(values), Counter(value for value, hit in zip(values, correct, strict=True) if hit)
+    return {str(level): proportion(k[level], n[level]) for level in levels}
+
+
+def _confusion(results: Results) -> tuple[tuple[int, ...], ...]:
+    pairs = Counter(
+        zip(results.column("area"), (given or INVALID for given in results.column("parsed")), strict=True)
+    )
+    return tuple(tuple(pairs[area, given] for given in (*AREAS, INVALID)) for area in AREAS)
+
+
+def _without_nan(value: Any) -> Any:
+    """The value with None for NaN, which JSON doesn't have."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not is_number(value) else value
