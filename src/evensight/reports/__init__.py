@@ -1,0 +1,1 @@
+"""Reports: from saved evaluations to sentences, tables, heatmaps and one HTML file; never a model."""

@@ -1,0 +1,133 @@
+"""The report: one HTML file that needs nothing else, written from saved evaluations.
+
+It fetches nothing and runs only its own script: a content security policy names the hashes of its one style and
+one script, and allows pictures only as `data:`. All text is escaped by the templates; what comes from outside is
+made harmless to look at as well (`wording.shown`). Without scripts everything is shown.
+"""
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from evensight import __version__
+from evensight.annotations import AREAS
+from evensight.errors import InputError
+from evensight.evaluation.results import Results
+from evensight.reports import wording
+from evensight.reports.charts import N_STYLES, marker_svg
+from evensight.reports.findings import ALPHA
+from evensight.reports.heatmap import legend_svg
+from evensight.reports.sections import MOST_LEVELS, provenance, sections
+from evensight.runs import write_text
+
+DEFAULT_TITLE = "Where is it right?"
+_TEMPLATES = PackageLoader("evensight.reports")
+
+
+def build_report(
+    runs: Sequence[Results],
+    titles: Sequence[str],
+    out: Path,
+    *,
+    title: str = DEFAULT_TITLE,
+    notes: Sequence[str] = (),
+    command: str = "",
+) -> None:
+    """Writes the report on some evaluations to `out`, whole or not at all.
+
+    Args:
+        runs: The evaluations; those of one set stand side by side, the first one being what the others are
+            compared with.
+        titles: The condition that each run is of ("base", "balanced").
+        out: The HTML file.
+        title: The report's heading.
+        notes: What a reader should know first ("skipped coco-val: no photographs").
+        command: What to type to make it again.
+
+    Raises:
+        InputError: There is no run, or two runs of a set have one title, or `out` is a folder.
+    """
+    _check(runs, titles, out)
+    style, script = _source("report.css"), _source("report.js")
+    page = _environment().get_template("report.html.j2")
+    text = page.render(
+        title=title,
+        notes=notes,
+        command=command,
+        sections=sections(runs, titles),
+        provenance=[provenance(results, name) for results, name in zip(runs, titles, strict=True)],
+        legend=legend_svg(),
+        areas=AREAS,
+        alpha=ALPHA,
+        most_levels=MOST_LEVELS,
+        n_styles=N_STYLES,
+        version=__version__,
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+    )
+    write_text(out, text)
+
+
+def _check(runs: Sequence[Results], titles: Sequence[str], out: Path) -> None:
+    if len(runs) != len(titles):
+        raise ValueError(f"each run has one title, got {len(runs)} runs and {len(titles)} titles")
+    if not runs:
+        raise InputError("a report needs one evaluation at least, got none")
+    named = Counter((results.set_name, title) for results, title in zip(runs, titles, strict=True))
+    (set_name, title), n = named.most_common(1)[0]
+    if n > 1:
+        raise InputError(
+            f"`{wording.shown(title)}` names {n} runs on `{wording.shown(set_name)}`: expected a title of its own "
+            "for each"
+        )
+    if out.is_dir():
+        raise InputError(f"`{out}` is a folder: expected the name of an HTML file")
+
+
+def _policy(style: str, script: str) -> str:
+    """The content security policy: nothing but this style, this script, and pictures inside the file."""
+
+    def source(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; style-src {source(style)}; script-src {source(script)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _source(name: str) -> str:
+    return _TEMPLATES.get_source(_environment(), name)[0]
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=_TEMPLATES,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": wording.percent,
+        "whole_percent": wording.whole_percent,
+        "interval": wording.interval,
+        "points": wording.size_points,
+        "p_value": wording.p_value,
+        "count": wording.count,
+        "shown": wording.shown,
+        "named": wording.named,
+        "as_json": _as_json,
+    }
+    environment.globals["marker"] = marker_svg
+    return environment
+
+
+def _as_json(value: object) -> str:
+    return wording.shown_block(json.dumps(value, indent=2, ensure_ascii=False, default=str))
