@@ -59,7 +59,9 @@ def true_spread(correct: ArrayLike, n: ArrayLike) -> float:
     """The standard deviation between cells that is left when sampling noise is taken out.
 
     The variance of the cells' estimates is the variance of their true accuracies plus the mean of their
-    sampling variances, `p (1 - p) / (n - 1)` without bias; the difference, cut off at 0, is the first.
+    sampling variances, `p (1 - p) / (n - 1)` without bias; the difference, cut off at 0, is the first. The first
+    variance is without bias too (divided by one less than the cells), so where there is no noise this is a little
+    more than `spread`.
     NaN with fewer than two cells that have at least two questions.
     """
     correct_, n_ = _counts(correct, n)
@@ -152,6 +154,10 @@ def evenness_test(
 
     The statistic is `spread(a) - spread(b)`; it is positive when b is more even. Its null distribution swaps
     the two runs' outcomes question by question, each with probability 1/2; the p-value is two-sided.
+
+    The null is that the two runs are exchangeable, so a difference of accuracy alone can reject it: the noise of
+    few questions a cell shrinks near 0 and 1. Before saying "more even", also see that the less even run's cells
+    differ at all (`uniformity_test`) and that its `true_spread` is the larger one.
 
     Args:
         correct_a: Whether run a was right, over questions.

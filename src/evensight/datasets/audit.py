@@ -169,6 +169,8 @@ def _faults(example: Example, grid: Grid) -> list[str]:
     faults = []
     if example.area != grid.area_of(example.cell):
         faults.append(f"`{example.id}`: the area is `{example.area}`, its cell is in another")
+    if example.cell != grid.cell_at(example.box.center_px, example.frame):
+        faults.append(f"`{example.id}`: the centre of its box is not in its cell")
     if example.question.task == POSITION_TASK and example.question.answer != example.area:
         faults.append(f"`{example.id}`: the answer is `{example.question.answer}`, the object is in `{example.area}`")
     return faults

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from typing_extensions import override
 
-from evensight.annotations import Annotation, Box, Cell, Grid
+from evensight.annotations import Annotation, Box, Cell, Frame, Grid
 from evensight.questions.options import counted_slots, crossed_slot
 from evensight.questions.tasks import AbsolutePosition, Question, Task, ask
 from evensight.runs import hash_json
@@ -33,6 +33,7 @@ class Example:
         cell: The cell that the object is in.
         area: The name of that cell's area.
         box: The object's bounds in the image.
+        frame: The image's size.
         attributes: A value for each of the set's factors.
     """
 
@@ -41,6 +42,7 @@ class Example:
     cell: Cell
     area: str
     box: Box
+    frame: Frame
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -187,7 +189,7 @@ class SceneExamples(ExampleSet):
 
 
 def located(annotation: Annotation, grid: Grid) -> dict[str, Any]:
-    """Where the annotation's first object is, as an example's `cell`, `area` and `box`."""
+    """Where the annotation's first object is, as an example's `cell`, `area`, `box` and `frame`."""
     target = annotation.objects[0]
     cell = grid.cell_of(target, annotation.frame)
-    return {"cell": cell, "area": grid.area_of(cell), "box": target.box}
+    return {"cell": cell, "area": grid.area_of(cell), "box": target.box, "frame": annotation.frame}

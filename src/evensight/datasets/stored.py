@@ -1,8 +1,8 @@
 """Examples on the disk: Parquet with the images inside, and a manifest that seals the folder.
 
 The columns are `id`, `image` (the Hub's `Image` feature: encoded bytes and a file name), `task`, `question`,
-`options`, `answer`, `slot`, `row`, `col`, `area`, `box_xyxy_px`, and one for each factor. The manifest holds the
-set's configuration, what it claims to balance, and the hash of the file.
+`options`, `answer`, `slot`, `row`, `col`, `area`, `box_xyxy_px`, `frame_wh_px` (the image's size), and one for each
+factor. The manifest holds the set's configuration, what it claims to balance, and the hash of the file.
 """
 
 import io
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from typing_extensions import override
 
-from evensight.annotations import Box, Cell, Grid
+from evensight.annotations import Box, Cell, Frame, Grid
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.errors import InputError
 from evensight.progress import track
@@ -42,6 +42,7 @@ _FIXED_FIELDS = (
     pa.field("col", pa.int32()),
     pa.field("area", pa.string()),
     pa.field("box_xyxy_px", pa.list_(pa.float64())),
+    pa.field("frame_wh_px", pa.list_(pa.int32())),
 )
 
 
@@ -146,6 +147,7 @@ class StoredExamples(ExampleSet):
             cell=Cell(row["row"], row["col"]),
             area=row["area"],
             box=Box(*row["box_xyxy_px"]),
+            frame=Frame(*row["frame_wh_px"]),
             attributes={factor: row[factor] for factor in self._info.factors},
         )
 
@@ -207,6 +209,7 @@ def _row(example: Example, encoded: bytes) -> dict[str, Any]:
         "col": example.cell.col,
         "area": example.area,
         "box_xyxy_px": list(example.box.xyxy_px),
+        "frame_wh_px": [example.frame.width_px, example.frame.height_px],
         **example.attributes,
     }
 

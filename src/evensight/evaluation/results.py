@@ -61,6 +61,7 @@ def result_row(example: Example, raw: str, provenance: Mapping[str, Any]) -> dic
         "col": example.cell.col,
         "area": example.area,
         "box_xyxy_px": list(example.box.xyxy_px),
+        "frame_wh_px": [example.frame.width_px, example.frame.height_px],
         **example.attributes,
         "raw": raw,
         "parsed": parse_answer(raw, question.options),

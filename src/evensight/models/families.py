@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
-    "projector": ("multi_modal_projector", "connector", "merger", "deepstack_merger_list"),
-    "language": ("language_model", "text_model"),
+    "projector": ("multi_modal_projector", "connector", "merger", "deepstack_merger_list", "image_newline"),
+    "language": ("language_model", "text_model", "lm_head"),
     "vision": ("vision_tower", "visual", "vision_model"),
 }
 """Component -> the module names that hold it, in transformers' classes. The first match in this order wins, so
@@ -37,6 +37,8 @@ def component_of(name: str) -> str:
 def linear_layers(model: "nn.Module", component: str, suffixes: tuple[str, ...] = ()) -> list[str]:
     """The full names of a component's linear layers, or of those whose own name is among `suffixes`.
 
+    The layer that gives the logits is never among them, as in PEFT: it is often tied to the embeddings.
+
     Raises:
         InputError: The component is not one that there is, or has no such layer in this model.
     """
@@ -47,14 +49,16 @@ def linear_layers(model: "nn.Module", component: str, suffixes: tuple[str, ...] 
     names = [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and component_of(name) == component
+        if isinstance(module, nn.Linear) and component_of(name) == component and not name.endswith("lm_head")
     ]
     chosen = [name for name in names if not suffixes or name.rsplit(".", 1)[-1] in suffixes]
+    if not names:
+        raise InputError(f"the component `{component}` of this model has no linear layer to adapt")
     if not chosen:
         known = sorted({name.rsplit(".", 1)[-1] for name in names})
         raise InputError(
             f"the component `{component}` of this model has no linear layer named {', '.join(suffixes)}: "
-            f"expected some of {', '.join(known) or 'none, it has no linear layers'}"
+            f"expected some of {', '.join(known)}"
         )
     return chosen
 

@@ -7,6 +7,7 @@ its files (local) or its Hub commit, its processor by the hash of what it would 
 import json
 import logging
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,7 +160,9 @@ def quiet_transformers() -> Iterator[None]:
     hub_level = hub.level
     hub.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+            yield
     finally:
         transformers.logging.set_verbosity(level)
         hub.setLevel(hub_level)

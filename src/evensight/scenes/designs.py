@@ -25,7 +25,7 @@ from typing_extensions import override
 from evensight.annotations import PAPER_GRID, Cell, Grid
 from evensight.errors import one_of
 from evensight.scenes.factors import COLORS, SHAPES, SHEENS, SIZES, Factor, Value, cell_factor
-from evensight.scenes.placement import MAIN_OBJECT, Placement
+from evensight.scenes.placement import SINGLE_INSTANCE, Placement
 
 Row = Mapping[str, Value]
 """One combination: a value for each factor, by the factor's name."""
@@ -220,9 +220,9 @@ CATALOG: Mapping[str, tuple[str, Design, Placement | None]] = {
         None,
     ),
     "civet-train-photo": (
-        "the control: civet-train's objects, each placed where a photograph has its main object",
+        "the control: civet-train's objects, placed as photographs place the objects that they are asked for",
         _TRAIN,
-        MAIN_OBJECT,
+        SINGLE_INSTANCE,
     ),
 }
 """The designs that have names: what each is for, its rows, and the placement that its cells are drawn from."""

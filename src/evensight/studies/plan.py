@@ -97,7 +97,7 @@ def read_study(path: Path, overrides: dict[str, Any] | None = None) -> Study:
     Raises:
         InputError: It can't be read, or isn't a study; the message says what is wrong where.
     """
-    if not path.exists() and (SHIPPED / f"{path.name}.yaml").exists() and path.parent == Path():
+    if not path.is_file() and (SHIPPED / f"{path.name}.yaml").exists() and path.parent == Path():
         path = SHIPPED / f"{path.name}.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

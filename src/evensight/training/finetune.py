@@ -15,7 +15,7 @@ from pydantic import Field
 from evensight.datasets.examples import ExampleSet
 from evensight.models.embedded import EMBEDDED
 from evensight.models.families import linear_layers, parameter_table
-from evensight.models.loading import LoadedModel, load
+from evensight.models.loading import LoadedModel, load, quiet_transformers
 from evensight.runs import RunFolder, RunManifest, atomic_folder, fingerprint, hash_files
 from evensight.settings import checked
 from evensight.training.trainer import TrainingConfig, train
@@ -91,7 +91,7 @@ def finetune(
         adapted = _adapted(loaded, config)
         folder.begin("finetune", fingerprint("finetune", settings, inputs), replace=replace)
         losses = train(adapted, loaded.processor, examples, config, f"fine-tuning on {examples.info.name}")
-        with atomic_folder(out / "adapter") as adapter:
+        with atomic_folder(out / "adapter") as adapter, quiet_transformers():
             adapted.save_pretrained(adapter)
         rows = "".join(f"{step},{loss!r}\n" for step, loss in enumerate(losses, start=1))
         (out / "losses.csv").write_text("step,loss\n" + rows)
@@ -116,4 +116,5 @@ def _adapted(loaded: LoadedModel, config: FinetuneConfig) -> Any:
         target_modules=names,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(loaded.model, lora)
+    with quiet_transformers():
+        return get_peft_model(loaded.model, lora)
