@@ -1,0 +1,109 @@
+"""An evaluation is whole or not there, resumes to the same bytes, and keeps what the model said."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from evensight.datasets.examples import SceneExamples
+from evensight.errors import InputError
+from evensight.evaluation.ask import BATCHES_PER_CHUNK, PICTURES_PER_AREA, evaluate
+from evensight.evaluation.results import find_evaluations, read_results, schema
+from evensight.evaluation.summary import summarise
+from evensight.models.predict import Predictor
+from evensight.runs import read_json
+from evensight.scenes.designs import SceneDesign
+
+BATCH = 8
+
+
+@pytest.fixture
+def few(mini_train: SceneDesign) -> SceneExamples:
+    return SceneExamples(mini_train, 108, 0)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, mini_train: SceneDesign) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "run"
+    evaluate("embedded", None, SceneExamples(mini_train, 108, 0), out, BATCH)
+    return out
+
+
+def test_one_row_a_question_in_order(finished: Path, few: SceneExamples) -> None:
+    assert read_results(finished).column("id") == [example.id for example in few]
+
+
+def test_the_table_has_the_agreed_columns(finished: Path, few: SceneExamples) -> None:
+    table = pq.read_table(finished / "results.parquet")
+    assert table.schema.equals(schema(few.info.factors))
+
+
+def test_the_summary_file_is_what_the_table_says(finished: Path) -> None:
+    assert read_json(finished / "summary.json", "summary") == summarise(read_results(finished)).as_json()
+
+
+def test_a_few_pictures_of_each_area_are_kept(finished: Path) -> None:
+    assert len(list((finished / "pictures").iterdir())) == 9 * PICTURES_PER_AREA
+
+
+def test_nothing_half_made_is_left(finished: Path) -> None:
+    names = {path.name for path in finished.iterdir()}
+    assert names == {".lock", "manifest.json", "results.parquet", "summary.json", "pictures"}
+
+
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_files(
+    finished: Path, few: SceneExamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Predictor.answer
+    n_asked = 0
+
+    def dies(self: Predictor, images: Sequence[Image.Image], texts: Sequence[str]) -> list[str]:
+        nonlocal n_asked
+        n_asked += len(texts)
+        if n_asked > BATCH * (BATCHES_PER_CHUNK + 2):
+            raise KeyboardInterrupt
+        return answer(self, images, texts)
+
+    monkeypatch.setattr(Predictor, "answer", dies)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate("embedded", None, few, tmp_path / "run", BATCH)
+    with pytest.raises(InputError, match="half written"):
+        read_results(tmp_path / "run")
+
+    n_asked = -10_000
+    monkeypatch.setattr(Predictor, "answer", dies)
+    manifest = evaluate("embedded", None, few, tmp_path / "run", BATCH)
+    assert n_asked == -10_000 + len(few) - BATCH * BATCHES_PER_CHUNK
+    assert manifest.files == read_results(finished).manifest.files
+
+
+def test_a_finished_run_asks_nothing_again(
+    finished: Path, few: SceneExamples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evensight.evaluation.ask.load", lambda *_: pytest.fail("the model was loaded again"))
+    assert evaluate("embedded", None, few, finished, BATCH).facts["n"] == len(few)
+
+
+def test_another_batch_size_is_another_run(finished: Path, few: SceneExamples) -> None:
+    with pytest.raises(InputError, match="another configuration"):
+        evaluate("embedded", None, few, finished, BATCH + 1)
+
+
+def test_a_flipped_bit_in_the_table_is_seen(finished: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(finished, tmp_path / "copy"))
+    path = copy / "results.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"results.parquet` is damaged"):
+        read_results(copy)
+
+
+def test_evaluations_are_found_in_a_folder(finished: Path, tmp_path: Path) -> None:
+    assert find_evaluations(finished) == [finished]
+    assert find_evaluations(finished.parent) == [finished]
+    with pytest.raises(InputError, match="holds no evaluation"):
+        find_evaluations(tmp_path)

@@ -1,0 +1,76 @@
+"""A study's file is checked whole before anything is done."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from evensight.errors import InputError
+from evensight.scenes.designs import CATALOG
+from evensight.studies.plan import SHIPPED, read_study
+
+WHOLE: dict[str, Any] = {
+    "name": "mine",
+    "conditions": {"base": {}, "balanced": {"train": "civet-train"}},
+    "tests": {"shapes": {"design": "civet-test"}},
+}
+
+
+def written(path: Path, **changes: Any) -> Path:
+    (path / "study.yaml").write_text(yaml.safe_dump({**WHOLE, **changes}))
+    return path / "study.yaml"
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_study_is_whole(path: Path) -> None:
+    study = read_study(path)
+    assert study.name == path.stem
+    designs = [condition.train for condition in study.conditions.values()]
+    designs += [test.design for test in study.tests.values()]
+    assert {name for name in designs if name} <= set(CATALOG)
+
+
+def test_a_shipped_study_is_found_by_its_name() -> None:
+    assert list(read_study(Path("demo")).conditions) == ["base", "balanced", "matched"]
+
+
+def test_conditions_and_tests_keep_their_order(tmp_path: Path) -> None:
+    order = {name: {} for name in ("z", "a", "m")}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({**WHOLE, "conditions": order}, sort_keys=False))
+    assert list(read_study(tmp_path / "study.yaml").conditions) == ["z", "a", "m"]
+
+
+def test_an_option_takes_the_place_of_the_file(tmp_path: Path) -> None:
+    assert read_study(written(tmp_path, seed=1), {"seed": 7}).seed == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"conditions": {}}, "`conditions` dictionary should have at least 1 item"),
+        ({"conditions": {"../up": {}}}, "is used as a folder's name"),
+        ({"tests": {"both": {"design": "civet-test", "photos": "val2017"}}}, "either a `design` or `photos`"),
+        ({"tests": {"none": {}}}, "either a `design` or `photos`"),
+        ({"colour": "red"}, "`colour` is not known: expected one of name, model, seed"),
+        ({"seed": -1}, "`seed` input should be greater than or equal to 0, got '-1'"),
+        ({"tests": {"up": {"photos": "../../etc"}}}, "is used as a folder's name"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read_study(written(tmp_path, **changes))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "just words", "1: 2", "\x00"])
+def test_a_file_that_is_no_study_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"the study `.*` (can't be read as YAML|is not a mapping)"):
+        read_study(path)
+
+
+def test_a_file_that_is_not_there_is_refused_with_those_that_are_shipped(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not there: expected a YAML file, or one that is shipped: demo"):
+        read_study(tmp_path / "nope.yaml")

@@ -1,0 +1,118 @@
+"""A study from end to end on a small design: what it writes, what it does again, what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evensight.errors import InputError
+from evensight.evaluation.results import read_results
+from evensight.scenes import designs
+from evensight.scenes.designs import SceneDesign
+from evensight.studies.plan import Study
+from evensight.studies.run import StudyResult, run_study
+
+FIGURES = {"accuracy", "n", "low", "high", "n_invalid", "cell_std", "worst_cell"}
+
+
+def mini_study(seed: int = 0) -> Study:
+    return Study.model_validate(
+        {
+            "name": "mini",
+            "seed": seed,
+            "size_px": 108,
+            "batch_size": 54,
+            "finetune": {"epochs": 0.5},
+            "conditions": {"base": {}, "balanced": {"train": "mini-train"}},
+            "tests": {"mini": {"design": "mini-train"}, "coco-val": {"photos": "val2017"}},
+        }
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _catalog(mini_train: SceneDesign) -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        entry = (mini_train.description, mini_train.rows, None)
+        patch.setattr(designs, "CATALOG", {**designs.CATALOG, "mini-train": entry})
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.delenv("EVENSIGHT_PHOTOS", raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyResult]:
+    home = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        return home / "out", run_study(mini_study(), home / "out", "the command")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_summary_has_every_condition_and_test(done: tuple[Path, StudyResult]) -> None:
+    summary = json.loads((done[0] / "summary.json").read_text())
+    assert {condition: list(tests) for condition, tests in summary.items()} == {
+        "base": ["mini"],
+        "balanced": ["mini"],
+    }
+    assert set(summary["base"]["mini"]) >= FIGURES
+
+
+def test_the_summary_agrees_with_the_results_tables(done: tuple[Path, StudyResult]) -> None:
+    summary = json.loads((done[0] / "summary.json").read_text())
+    for condition in ("base", "balanced"):
+        outcomes = read_results(done[0] / "evaluations" / condition / "mini").column("outcome")
+        assert summary[condition]["mini"]["accuracy"] == outcomes.count("correct") / 162
+
+
+def test_the_report_is_written(done: tuple[Path, StudyResult]) -> None:
+    text = (done[0] / "report.html").read_text()
+    assert "the command" in text
+    assert "balanced" in text
+
+
+def test_missing_photographs_are_said_with_how_to_get_them(done: tuple[Path, StudyResult]) -> None:
+    (note,) = done[1].skipped
+    assert "coco-val was skipped" in note
+    assert "EVENSIGHT_PHOTOS=FOLDER" in note
+    assert "coco-val was skipped" in (done[0] / "report.html").read_text()
+
+
+def test_a_second_run_does_nothing_again_and_changes_no_byte(
+    done: tuple[Path, StudyResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(done[0].parent)
+    monkeypatch.setattr("evensight.evaluation.ask.load", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr("evensight.training.finetune.load", lambda *_: pytest.fail("trained again"))
+    before = files(done[0])
+    run_study(mini_study(), done[0], "the command")
+    assert files(done[0]) == before
+
+
+def test_a_study_from_nothing_gives_the_same_bytes(
+    done: tuple[Path, StudyResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_study(mini_study(), tmp_path / "again", "the command")
+    assert files(tmp_path / "again") == files(done[0])
+
+
+def test_the_folder_of_another_study_is_refused(done: tuple[Path, StudyResult]) -> None:
+    before = files(done[0])
+    with pytest.raises(InputError, match="holds another study"):
+        run_study(mini_study(seed=1), done[0], "the command")
+    assert files(done[0]) == before
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("all my work")
+    with pytest.raises(InputError, match="holds files that are not of a study"):
+        run_study(mini_study(), tmp_path, "the command")
+
+
+def test_photographs_that_are_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENSIGHT_PHOTOS", str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match=r"`EVENSIGHT_PHOTOS` names .*nowhere"):
+        run_study(mini_study(), tmp_path / "out", "the command")
