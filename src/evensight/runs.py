@@ -62,7 +62,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         _flush(temporary)
         if path.exists():
             path.rename(old)
-        temporary.rename(path)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
         _flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -166,12 +171,12 @@ class RunManifest:
     @property
     def fingerprint(self) -> str:
         """The hash of the kind, the configuration, the inputs and evensight's version."""
-        return fingerprint(self.kind, self.config, self.inputs)
+        return fingerprint(self.kind, self.config, self.inputs, str(self.versions.get("evensight")))
 
 
-def fingerprint(kind: str, config: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+def fingerprint(kind: str, config: Mapping[str, Any], inputs: Mapping[str, str], version: str = __version__) -> str:
     """The hash by which a run is known before it is done."""
-    return hash_json({"kind": kind, "config": dict(config), "inputs": dict(inputs), "evensight": __version__})
+    return hash_json({"kind": kind, "config": dict(config), "inputs": dict(inputs), "evensight": version})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,14 +249,14 @@ class RunFolder:
             replace: Whether a whole run of this kind with another fingerprint may be thrown away.
 
         Raises:
-            InputError: The folder holds a whole run, or files that evensight did not put there.
+            InputError: The folder holds a whole run of another fingerprint, or files of somebody else.
         """
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"`{self.path}` is a file: expected a folder, or a new name, for the {kind}")
         marker = self.path / f".begun-{kind}"
         if self.manifest_path.exists():
-            self.manifest(kind)
-            if not replace:
+            is_damaged = self.manifest(kind).fingerprint == run_fingerprint  # for else `is_done` had said so
+            if not (replace or is_damaged):
                 raise InputError(
                     f"`{self.path}` holds a {kind} that was made with another configuration or other inputs: "
                     "choose a new folder, or remove this one"
@@ -260,8 +265,10 @@ class RunFolder:
         elif marker.exists():
             if marker.read_text() != run_fingerprint:
                 self._clear()
-        elif self.path.is_dir() and {path.name for path in self.path.iterdir()} - {".lock"}:
+        elif self.path.is_dir() and any(map(_is_foreign, self.path.iterdir())):
             raise InputError(f"`{self.path}` holds files that are not of a {kind}: choose an empty or a new folder")
+        for leftover in self.path.glob(f"{_TEMPORARY}*"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         write_text(marker, run_fingerprint)
 
     def _clear(self) -> None:
@@ -284,7 +291,10 @@ class RunFolder:
         Raises:
             InputError: Another process is at work on it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise InputError(f"`{self.path}` can't be a folder: there is a file of that name") from error
         with (self.path / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -294,6 +304,10 @@ class RunFolder:
                     "or choose another folder"
                 ) from error
             yield
+
+
+def _is_foreign(path: Path) -> bool:
+    return path.name != ".lock" and not path.name.startswith(_TEMPORARY)
 
 
 def _flush(path: Path) -> None:

@@ -85,12 +85,14 @@ def uniformity_test(correct: ArrayLike, n: ArrayLike, rng: np.random.Generator, 
 
     Pearson's chi-square over the cells, with its null distribution by permutation: the same number of correct
     answers dealt at random to the questions (a multivariate hypergeometric draw), which is exact in size also
-    where cells have few questions. A small p-value says that the cells differ.
+    where cells have few questions. A small p-value says that the cells differ. Without questions both are NaN.
     """
     correct_, n_ = _counts(correct, n)
     filled = n_ > 0
     correct_, n_ = correct_[filled], n_[filled]
     total_correct, total = int(correct_.sum()), int(n_.sum())
+    if total == 0:
+        return Test(nan, nan)
     if total_correct in (0, total):
         return Test(0.0, 1.0)
     rate = total_correct / total

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evensight.annotations import AREAS, PAPER_GRID, Grid
-from evensight.questions.options import counted_slots, crossed_slot, order_options
+from evensight.questions.options import crossed_slot, dealt_slots, order_options
 
 N_SHOWN = 48  # the objects of civet-test: 4 shapes x 6 colours x 2 sizes
 
@@ -84,26 +84,49 @@ def test_the_slots_of_a_cell_are_even_on_other_grids(grid: Grid) -> None:
         assert unevenness([crossed_slot(cell, grid, shown, 9) for shown in range(20)]) <= 1
 
 
-groups = st.lists(
-    st.tuples(st.sampled_from(("top", "center", "bottom")), st.integers(0, 2), st.integers(0, 2)), max_size=120
+questions = st.lists(
+    st.tuples(
+        st.sampled_from(("top", "center", "bottom")), st.integers(0, 2), st.integers(0, 2), st.sampled_from("abcd")
+    ),
+    max_size=120,
 )
+"""For each question its place on three levels, from the widest to the narrowest, and its kind."""
 
 
-@given(groups, st.integers(2, 9))
-def test_dealt_slots_are_even_in_every_group(given: list[tuple[Hashable, ...]], n_options: int) -> None:
-    slots = counted_slots(given, n_options)
+def deal(asked: Sequence[tuple[Hashable, ...]], n_options: int, seed: int = 0) -> list[int]:
+    kinds = [question[-1] for question in asked]
+    return dealt_slots([question[:-1] for question in asked], kinds, n_options, np.random.default_rng(seed))
+
+
+@given(questions, st.integers(2, 9))
+def test_dealt_slots_are_even_in_every_place_and_every_wider_one(
+    asked: list[tuple[Hashable, ...]], n_options: int
+) -> None:
+    slots = deal(asked, n_options)
     for depth in range(4):
-        for group in {question[:depth] for question in given}:
-            dealt = [slot for slot, question in zip(slots, given, strict=True) if question[:depth] == group]
+        for group in {question[:depth] for question in asked}:
+            dealt = [slot for slot, question in zip(slots, asked, strict=True) if question[:depth] == group]
             assert unevenness(dealt, n_options) <= 1
 
 
-@given(groups)
-def test_there_is_one_slot_a_question(given: list[tuple[Hashable, ...]]) -> None:
-    slots = counted_slots(given, 9)
-    assert len(slots) == len(given)
+@given(questions, st.integers(2, 9))
+def test_dealt_slots_are_even_in_every_kind_at_the_same_time(
+    asked: list[tuple[Hashable, ...]], n_options: int
+) -> None:
+    slots = deal(asked, n_options)
+    for kind in "abcd":
+        dealt = [slot for slot, question in zip(slots, asked, strict=True) if question[-1] == kind]
+        assert unevenness(dealt, n_options) <= 1
+
+
+@given(questions)
+def test_there_is_one_slot_a_question(asked: list[tuple[Hashable, ...]]) -> None:
+    slots = deal(asked, 9)
+    assert len(slots) == len(asked)
     assert set(slots) <= set(range(9))
 
 
-def test_dealt_slots_by_hand() -> None:
-    assert counted_slots([("b",), ("a",), ("b",), ("a",), ("a",)], 3) == [0, 0, 1, 1, 2]
+def test_slots_are_dealt_by_the_generator_alone() -> None:
+    asked = [("top", k % 3, k % 5, "abcd"[k % 4]) for k in range(100)]
+    assert deal(asked, 9) == deal(asked, 9)
+    assert deal(asked, 9) != deal(asked, 9, seed=1)

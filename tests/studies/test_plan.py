@@ -36,7 +36,7 @@ def test_a_shipped_study_is_found_by_its_name() -> None:
 
 
 def test_conditions_and_tests_keep_their_order(tmp_path: Path) -> None:
-    order = {name: {} for name in ("z", "a", "m")}
+    order: dict[str, Any] = {name: {} for name in ("z", "a", "m")}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump({**WHOLE, "conditions": order}, sort_keys=False))
     assert list(read_study(tmp_path / "study.yaml").conditions) == ["z", "a", "m"]
 

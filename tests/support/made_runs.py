@@ -73,7 +73,6 @@ def write_run(
     adapter: str | None = None,
     pictures: int = 0,
     picture_px: int = SIZE_PX,
-    size_px: int | None = SIZE_PX,
     model: str = "m",
 ) -> Results:
     """Writes a whole evaluation as `evensight evaluate` would leave it, and reads it back."""
@@ -94,7 +93,7 @@ def write_run(
         "balanced": [["area", "slot"]],
         "notes": {"description": f"toy questions {HOSTILE[0]}"},
     }
-    data = {"design": set_name} if size_px is None else {"design": set_name, "size_px": size_px}
+    data = {"design": set_name, "size_px": SIZE_PX}
     inputs = {"model": model} | ({"adapter": adapter} if adapter else {})
     config = {"model": model, "data": data, "path": HOSTILE[2]}
     RunFolder(path).seal(RunManifest("evaluation", config, inputs, hash_files(path), facts))

@@ -84,6 +84,7 @@ def audit(examples: ExampleSet) -> Audit:
     rows = list(examples)
     columns = _columns(rows, info.factors)
     levels = {name: _levels(name, values, info.grid) for name, values in columns.items()}
+    levels["slot"] = [str(k) for k in range(max((len(row.question.options) for row in rows), default=1))]
     claimed = tuple(info.balanced)
     others = [(given, "answer") for given in (*info.factors, "slot")] + [("answer", "slot")]
     pairs = [*claimed, *(pair for pair in others if pair not in claimed)]
@@ -167,6 +168,8 @@ def _duplicates(ids: Sequence[str]) -> list[str]:
 
 def _faults(example: Example, grid: Grid) -> list[str]:
     faults = []
+    if not example.question.text.endswith(f"Choose from [{', '.join(example.question.options)}]."):
+        faults.append(f"`{example.id}`: the question doesn't list its options in their order")
     if example.area != grid.area_of(example.cell):
         faults.append(f"`{example.id}`: the area is `{example.area}`, its cell is in another")
     if example.cell != grid.cell_at(example.box.center_px, example.frame):

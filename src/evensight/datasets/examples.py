@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 from typing_extensions import override
 
-from evensight.annotations import Annotation, Box, Cell, Frame, Grid
-from evensight.questions.options import counted_slots, crossed_slot
+from evensight.annotations import PAPER_GRID, Annotation, Box, Cell, Frame, Grid
+from evensight.questions.options import crossed_slot, dealt_slots
 from evensight.questions.tasks import AbsolutePosition, Question, Task, ask
 from evensight.runs import hash_json
 from evensight.scenes.designs import SceneDesign
@@ -128,7 +128,9 @@ class SceneExamples(ExampleSet):
         self._size_px = size_px
         self._seed = seed
         self._task = task or AbsolutePosition(design.grid)
-        self._slots = None if design.is_crossed else self._deal_slots()
+        # The crossing's Sudoku square is one of nine slots on the paper's grid.
+        self._is_crossed = design.is_crossed and design.grid == PAPER_GRID and len(self._task.options) == 9
+        self._slots = None if self._is_crossed else self._deal_slots()
 
     @property
     @override
@@ -137,8 +139,11 @@ class SceneExamples(ExampleSet):
         factors = tuple(name for name in design.rows.factor_names if name != "cell")
         claims = [("area", "slot"), ("cell", "slot")]
         if design.is_crossed:
+            claims += [(factor, place) for factor in factors for place in PLACES]
+        if self._is_crossed:
             claims += [("row", "slot"), ("col", "slot")]
-            claims += [(factor, counted) for factor in factors for counted in (*PLACES, "slot")]
+        if len(design.grid) % len(self._task.options) == 0:  # then every object has every slot equally often
+            claims += [(factor, "slot") for factor in factors]
         config = {
             "design": design.name,
             "rows": str(design.rows),
@@ -184,8 +189,9 @@ class SceneExamples(ExampleSet):
     def _deal_slots(self) -> list[int]:
         design = self._design
         cells = [design.cell(index) for index in range(len(design))]
-        groups = [(design.grid.area_of(cell), cell.row, cell.col) for cell in cells]
-        return counted_slots(groups, len(self._task.options))
+        places = [(design.grid.area_of(cell), cell) for cell in cells]
+        shown = [index // len(design.grid) for index in range(len(design))]
+        return dealt_slots(places, shown, len(self._task.options), np.random.default_rng((self._seed, 2)))
 
 
 def located(annotation: Annotation, grid: Grid) -> dict[str, Any]:

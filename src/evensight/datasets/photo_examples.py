@@ -10,8 +10,8 @@ from evensight.annotations import PAPER_GRID, Grid
 from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
 from evensight.errors import InputError
 from evensight.photos.coco import read_split
-from evensight.photos.selection import load_rgb, readable, single_instances
-from evensight.questions.options import counted_slots
+from evensight.photos.selection import FORMATS, load_rgb, readable, single_instances
+from evensight.questions.options import dealt_slots
 from evensight.questions.tasks import AbsolutePosition, ask
 from evensight.runs import hash_file, hash_json
 
@@ -43,8 +43,9 @@ class PhotoExamples(ExampleSet):
         self._grid = grid
         self._seed = seed
         cells = [grid.cell_of(photo.annotation.objects[0], photo.annotation.frame) for photo in self._photos]
-        groups = [(grid.area_of(cell), cell.row, cell.col) for cell in cells]
-        self._slots = counted_slots(groups, len(self._task.options))
+        places = [(grid.area_of(cell), cell) for cell in cells]
+        categories = [photo.category for photo in self._photos]
+        self._slots = dealt_slots(places, categories, len(self._task.options), np.random.default_rng((seed, 2)))
         paths = sorted({photo.path for photo in self._photos})
         config = {
             "photos": split,
@@ -53,14 +54,14 @@ class PhotoExamples(ExampleSet):
             "task": self._task.name,
             "seed": seed,
             "annotations": coco.annotations_hash,
-            "images": hash_json({path.name: hash_file(path) for path in paths}),
+            "images": hash_json({path.relative_to(root / split).as_posix(): hash_file(path) for path in paths}),
         }
         notes = {
             "n_listed": coco.n_total,
             "n_images_asked_about": len(paths),
             "left_out": {reason: {"n": len(ids), "first": ids[:5]} for reason, ids in rejected.by_reason.items()},
         }
-        claims = (("area", "slot"), ("cell", "slot"))
+        claims = (("area", "slot"), ("cell", "slot"), ("category", "slot"))
         self._info = SetInfo(f"coco-{split}", config, ("category",), grid, claims, notes)
 
     @property
@@ -88,6 +89,6 @@ class PhotoExamples(ExampleSet):
     @override
     def encoded(self, index: int) -> bytes:
         path = self._photos[index].path
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             as_it_is = image.format == "JPEG" and image.mode == "RGB" and not image.getexif()
         return path.read_bytes() if as_it_is else super().encoded(index)

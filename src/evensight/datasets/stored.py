@@ -104,6 +104,7 @@ class StoredExamples(ExampleSet):
         self._path = folder / DATA_NAME
         try:
             facts = manifest.facts
+            self._hash = manifest.files[DATA_NAME]
             self._info = SetInfo(
                 facts["name"],
                 manifest.config,
@@ -118,13 +119,23 @@ class StoredExamples(ExampleSet):
             if missing:
                 raise InputError(f"`{self._path}` lacks the columns {', '.join(sorted(missing))}")
             self._rows = file.read(columns).to_pylist()
+            if len(self._rows) != facts["n"]:
+                raise InputError(f"`{self._path}` has {len(self._rows)} rows: expected {facts['n']}")
+            for index, row in enumerate(self._rows):
+                self._check(index, row)
             sizes = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
         except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"`{folder}` can't be read as a stored set: {one_line(error)}; make it again") from error
         self._at = [(group, k) for group, size in enumerate(sizes) for k in range(size)]
-        self._hash = manifest.files[DATA_NAME]
+
+    def _check(self, index: int, row: dict[str, Any]) -> None:
+        example, grid = self[index], self._info.grid
+        if not (0 <= example.cell.row < grid.rows and 0 <= example.cell.col < grid.cols):
+            raise InputError(f"`{example.id}` in `{self._path}` is in a cell that is not on the {grid} grid")
+        if row["slot"] != example.question.slot:
+            raise InputError(f"`{example.id}` in `{self._path}`: the answer doesn't stand in its slot {row['slot']}")
 
     @property
     @override

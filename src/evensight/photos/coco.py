@@ -62,6 +62,7 @@ class CocoSplit:
         name: The split's name ("val2017").
         images: The images, by id.
         objects: The annotated objects.
+        unplaced: Image id and category of the objects that are there, but whose box can't be used.
         rejected: What could not be used, and why.
         n_total: How many images and annotations the file lists.
         annotations_hash: The SHA-256 of the annotation file.
@@ -70,6 +71,7 @@ class CocoSplit:
     name: str
     images: Mapping[int, CocoImage]
     objects: tuple[CocoObject, ...]
+    unplaced: frozenset[tuple[int, str]]
     rejected: Rejections
     n_total: int
     annotations_hash: str
@@ -110,11 +112,11 @@ def read_split(root: Path, split: str) -> CocoSplit:
     rejected = Rejections()
     categories = _categories(content["categories"], rejected)
     images = _images(content["images"], folder, rejected)
-    objects = _objects(content["annotations"], images, categories, rejected)
+    objects, unplaced = _objects(content["annotations"], images, categories, rejected)
     if not images or not objects:
         raise InputError(f"`{path}` has no usable images with annotations; left out: {rejected.counts()}")
     n_total = len(content["images"]) + len(content["annotations"]) + len(content["categories"])
-    return CocoSplit(split, images, objects, rejected, n_total, hash_file(path))
+    return CocoSplit(split, images, objects, unplaced, rejected, n_total, hash_file(path))
 
 
 def _load(path: Path) -> dict[str, list[Any]]:
@@ -149,7 +151,7 @@ def _images(entries: list[Any], folder: Path, rejected: Rejections) -> dict[int,
         path = folder if fault else folder / entry["file_name"]
         if fault is None and not _is_inside(path, folder):
             fault = "image file outside the folder"
-        if fault is None and not path.is_file():
+        if fault is None and not _is_file(path):
             fault = "image file missing"
         if fault is not None:
             rejected.add(fault, _name(entry))
@@ -170,8 +172,9 @@ def _image_fault(entry: Any) -> str | None:
 
 def _objects(
     entries: list[Any], images: Mapping[int, CocoImage], categories: Mapping[int, str], rejected: Rejections
-) -> tuple[CocoObject, ...]:
+) -> tuple[tuple[CocoObject, ...], frozenset[tuple[int, str]]]:
     objects: list[CocoObject] = []
+    unplaced: set[tuple[int, str]] = set()
     seen: set[int] = set()
     for entry in entries:
         box = _box(entry.get("bbox")) if isinstance(entry, dict) else None
@@ -180,6 +183,7 @@ def _objects(
             fault = "annotation id twice"
         if fault is None and box is None:
             fault = "box without four finite numbers, a width and a height"
+            unplaced.add((entry["image_id"], categories[entry["category_id"]]))
         if fault is not None or box is None:
             rejected.add(str(fault), _name(entry))
             continue
@@ -187,7 +191,7 @@ def _objects(
         crowd = bool(entry.get("iscrowd", 0))
         category = categories[entry["category_id"]]
         objects.append(CocoObject(entry["id"], entry["image_id"], category, box, crowd))
-    return tuple(objects)
+    return tuple(objects), frozenset(unplaced)
 
 
 def _object_fault(entry: Any, images: Mapping[int, CocoImage], categories: Mapping[int, str]) -> str | None:
@@ -224,6 +228,13 @@ def _is_inside(path: Path, folder: Path) -> bool:
     try:
         return path.resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
         return False
 
 

@@ -20,6 +20,9 @@ from evensight.runs import one_line
 MAX_PIXELS = 100_000_000
 """A photograph with more pixels is refused before it is decoded."""
 
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+"""What is decoded, whatever a file is called; some of Pillow's other formats run programs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -46,8 +49,12 @@ def single_instances(split: CocoSplit) -> tuple[Photo, ...]:
     groups: dict[tuple[int, str], list[CocoObject]] = defaultdict(list)
     for thing in split.objects:
         groups[thing.image_id, thing.category].append(thing)
-    chosen = (group[0] for _, group in sorted(groups.items()) if len(group) == 1 and not group[0].is_crowd)
-    return tuple(_photo(split, thing) for thing in chosen)
+    alone = (
+        group[0]
+        for key, group in sorted(groups.items())
+        if len(group) == 1 and key not in split.unplaced and not group[0].is_crowd
+    )
+    return tuple(_photo(split, thing) for thing in alone)
 
 
 def readable(photos: Iterable[Photo], reject: Callable[[str, str], None]) -> tuple[Photo, ...]:
@@ -57,12 +64,13 @@ def readable(photos: Iterable[Photo], reject: Callable[[str, str], None]) -> tup
         photos: The photographs.
         reject: Is told the reason and the id of each one that is left out.
     """
-    faults: dict[Path, str | None] = {}
+    faults: dict[tuple[Path, Frame], str | None] = {}
     kept = []
     for photo in photos:
-        if photo.path not in faults:
-            faults[photo.path] = _fault(photo.path, photo.annotation.frame)
-        fault = faults[photo.path]
+        key = (photo.path, photo.annotation.frame)
+        if key not in faults:
+            faults[key] = _fault(*key)
+        fault = faults[key]
         if fault is None:
             kept.append(photo)
         else:
@@ -80,7 +88,7 @@ def load_rgb(path: Path) -> Image.Image:
         InputError: The file can't be decoded, or is too large.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise InputError(f"`{path}` has {image.width} x {image.height} pixels: expected 100 million at most")
             return image.convert("RGB")

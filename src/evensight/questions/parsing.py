@@ -20,7 +20,12 @@ class Outcome(StrEnum):
 
 def parse_answer(raw: str, options: Sequence[str]) -> str | None:
     """The option that the text names; `None` if it names none, or more than one."""
-    named = set(_pattern(tuple(options)).findall(_normal(raw)))
+    if not options:
+        return None
+    text = _normal(raw)
+    found = [match.span(1) for match in _pattern(tuple(options)).finditer(text)]
+    # Left out are the names inside a longer one; of two that share a word neither is.
+    named = {text[a:b] for a, b in found if not any(c <= a and b <= d and (c, d) != (a, b) for c, d in found)}
     if len(named) != 1:
         return None
     name = named.pop()
@@ -36,11 +41,11 @@ def outcome(raw: str, options: Sequence[str], answer: str) -> Outcome:
 
 
 def _normal(text: str) -> str:
-    """Lower case, with hyphens, underscores and runs of white space as single spaces."""
-    return re.sub(r"[\s_\-]+", " ", text.casefold()).strip()
+    """Lower case, with hyphens, dashes, underscores and runs of white space as single spaces."""
+    return re.sub(r"[\s_\-\u2010-\u2015]+", " ", text.casefold()).strip()
 
 
 @lru_cache(maxsize=1024)
 def _pattern(options: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted(map(_normal, options), key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+    return re.compile(rf"(?<!\w)(?=({'|'.join(map(re.escape, longest_first))})(?!\w))")

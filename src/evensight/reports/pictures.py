@@ -1,7 +1,7 @@
 """The examples with their pictures: what was asked, what is right, and what each condition said.
 
 The pictures lie in the run folders, the same questions for each condition; each is put into the report once, as
-a `data:` URI. Over it go the grid, the asked object's cell and, where the original image's size is known, its box.
+a `data:` URI. Over it go the grid, the asked object's cell and its box.
 """
 
 import base64
@@ -61,13 +61,13 @@ class Overlay:
         cells: The grid's lines, as an SVG path.
         areas: The lines between the areas, as an SVG path.
         cell: The cell that the object is in.
-        box: The object's box; None where its scale is unknown.
+        box: The object's box.
     """
 
     cells: str
     areas: str
     cell: Rectangle
-    box: Rectangle | None
+    box: Rectangle
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +175,14 @@ def _overlay(row: dict[str, Any], picture: Picture, results: Results) -> Overlay
         cells=_lines(range(1, grid.cols), range(1, grid.rows), grid, picture),
         areas=_lines(_area_starts(grid.cols), _area_starts(grid.rows), grid, picture),
         cell=(row["col"] * cell_width, row["row"] * cell_height, cell_width, cell_height),
-        box=_box(row, picture, results),
+        box=_box(row, picture),
     )
 
 
-def _box(row: dict[str, Any], picture: Picture, results: Results) -> Rectangle | None:
+def _box(row: dict[str, Any], picture: Picture) -> Rectangle:
     """The object's box in the picture, which may be smaller than the image that it was made from."""
-    data = results.manifest.config.get("data")
-    side = data.get("size_px") if isinstance(data, dict) else None
-    frame = row.get("frame_wh_px") or ([side, side] if side else None)
-    if not frame:
-        return None
-    scale_x, scale_y = picture.width_px / frame[0], picture.height_px / frame[1]
+    width, height = row["frame_wh_px"]
+    scale_x, scale_y = picture.width_px / width, picture.height_px / height
     x0, y0, x1, y1 = row["box_xyxy_px"]
     return (x0 * scale_x, y0 * scale_y, (x1 - x0) * scale_x, (y1 - y0) * scale_y)
 

@@ -141,11 +141,11 @@ class Placed(Design):
         return len(self.design)
 
     def __getitem__(self, index: int) -> Row:
-        rng = np.random.default_rng((self.seed, index))
+        rng = np.random.default_rng((self.seed, self._checked(index)))
         return {**self.design[index], "cell": self.placement.draw(rng)}
 
     def __str__(self) -> str:
-        return f"{self.design}, each in a cell drawn from `{self.placement.name}`"
+        return f"{self.design}, each in a cell drawn from `{self.placement.name}` with seed {self.seed}"
 
 
 @dataclass(frozen=True)

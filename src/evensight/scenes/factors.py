@@ -39,8 +39,9 @@ class Factor:
             raise ValueError(f"the factor `{self.name}` has one or more different values, got {self.values}")
 
     def __str__(self) -> str:
-        shown = [str(value) for value in self.values] if len(self.values) <= 7 else [f"{len(self.values)}"]
-        return f"{self.name}{{{', '.join(shown)}}}"
+        if self.name == "cell":
+            return f"cell{{{len(self.values)}}}"
+        return f"{self.name}{{{', '.join(map(str, self.values))}}}"
 
 
 def cell_factor(grid: Grid) -> Factor:

@@ -65,12 +65,16 @@ def check_size(grid: Grid, size_px: int) -> None:
     Raises:
         InputError: It can't; the message says from which size on it can.
     """
-    if _extent_px(grid, size_px, min(SIZES.values())) < MIN_EXTENT_PX:
-        fits = next(n for n in range(size_px, 10**6) if _extent_px(grid, n, min(SIZES.values())) >= MIN_EXTENT_PX)
+    if not _fits(grid, size_px):  # extents grow with the size among the even sizes, and among the odd ones
+        fits = next(n for n in range(size_px, 10**6) if _fits(grid, n) and _fits(grid, n + 1))
         raise InputError(
             f"an image of `{size_px}` px is too small for a {grid} grid: a small object would have less than "
             f"{MIN_EXTENT_PX} px; choose a size of {fits} px or more"
         )
+
+
+def _fits(grid: Grid, size_px: int) -> bool:
+    return _extent_px(grid, size_px, min(SIZES.values())) >= MIN_EXTENT_PX
 
 
 def annotate(scene: Scene) -> Annotation:

@@ -13,10 +13,9 @@ from peft import LoraConfig, get_peft_model
 from pydantic import Field
 
 from evensight.datasets.examples import ExampleSet
-from evensight.models.embedded import EMBEDDED
 from evensight.models.families import linear_layers, parameter_table
-from evensight.models.loading import LoadedModel, load, quiet_transformers
-from evensight.runs import RunFolder, RunManifest, atomic_folder, fingerprint, hash_files
+from evensight.models.loading import LoadedModel, load, model_source, quiet_transformers
+from evensight.runs import RunFolder, RunManifest, atomic_folder, fingerprint, hash_files, read_json
 from evensight.settings import checked
 from evensight.training.trainer import TrainingConfig, train
 
@@ -37,24 +36,19 @@ class FinetuneConfig(TrainingConfig):
     layers: tuple[str, ...] = ("q_proj", "k_proj", "v_proj")
 
 
-EMBEDDED_DEFAULTS: Mapping[str, Any] = {
-    "epochs": 6.0,
-    "batch_size": 32,
-    "learning_rate": 2e-3,
-    "adam_beta2": 0.98,
-    "layers": (),
-}
-"""What serves the embedded model better than the defaults, which are for models 20,000 times its size."""
+SETTINGS_NAME = "evensight_finetune.json"
+"""The file in a model's folder that holds the settings which serve it better than the defaults."""
 
 
 def config_for(model_name: str, overrides: Mapping[str, Any], where: str) -> FinetuneConfig:
-    """The settings for a model: what is given, and else what serves it.
+    """The settings for a model: what is given, else what its folder recommends, else the defaults.
 
     Raises:
         InputError: A setting is not known or out of range.
     """
-    defaults = EMBEDDED_DEFAULTS if model_name == EMBEDDED else {}
-    return checked(FinetuneConfig, {**defaults, **overrides}, where)
+    path = Path(model_source(model_name)) / SETTINGS_NAME
+    recommended = read_json(path, "model's fine-tuning settings") if path.exists() else {}
+    return checked(FinetuneConfig, {**recommended, **overrides}, where)
 
 
 def finetune(
