@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from evensight.cli import app
 from evensight.errors import InputError
 from evensight.evaluation.results import read_results
 from evensight.scenes import designs
 from evensight.scenes.designs import SceneDesign
 from evensight.studies.plan import Study
-from evensight.studies.run import StudyResult, run_study
+from evensight.studies.run import StudyResult, run_study, study_evaluations
 
 FIGURES = {"accuracy", "n", "low", "high", "n_invalid", "cell_std", "worst_cell"}
 
@@ -116,3 +118,15 @@ def test_photographs_that_are_named_must_be_there(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("EVENSIGHT_PHOTOS", str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match=r"`EVENSIGHT_PHOTOS` names .*nowhere"):
         run_study(mini_study(), tmp_path / "out", "the command")
+
+
+def test_a_study_s_folder_is_reported_in_its_own_order(
+    done: tuple[Path, StudyResult], tmp_path: Path
+) -> None:
+    shown = CliRunner().invoke(
+        app, ["report", str(done[0]), "--out", str(tmp_path / "r.html"), "--heatmaps", str(tmp_path / "h.svg")]
+    )
+    assert shown.exit_code == 0, shown.output
+    picture = (tmp_path / "h.svg").read_text()
+    assert picture.index(">base<") < picture.index(">balanced<")
+    assert [folder.parent.name for folder in study_evaluations(done[0])] == ["base", "balanced"]

@@ -10,6 +10,9 @@ def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Evaluations, or folders that hold some.")],
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
     title: Annotated[str, typer.Option(help="The report's title.")] = "evensight",
+    heatmaps: Annotated[
+        Path | None, typer.Option(help="Also write the heatmaps of the first test as one SVG picture.")
+    ] = None,
 ) -> None:
     """Compares evaluations in one offline HTML file; the first run is what the others are compared with.
 
@@ -18,11 +21,20 @@ def report(
     import shlex
 
     from evensight.evaluation.results import find_evaluations, read_results
+    from evensight.reports.heatmap import save_heatmaps
     from evensight.reports.html import build_report
+    from evensight.studies.run import STUDY_NAME, study_evaluations
 
-    found = [folder for run in runs for folder in find_evaluations(run)]
+    found = [
+        folder
+        for run in runs
+        for folder in (study_evaluations(run) if (run / STUDY_NAME).exists() else find_evaluations(run))
+    ]
+    results, titles = [read_results(folder) for folder in found], _titles(found)
     command = shlex.join(["evensight", "report", *map(str, runs), "--out", str(out)])
-    build_report([read_results(folder) for folder in found], _titles(found), out, title=title, command=command)
+    build_report(results, titles, out, title=title, command=command)
+    if heatmaps is not None:
+        save_heatmaps(results, titles, heatmaps)
     typer.echo(f"{out}: {len(found)} evaluations")
 
 

@@ -1,6 +1,6 @@
 """Heatmaps: the accuracy of every cell, drawn where the cell is.
 
-All are pure functions from cells to SVG, on one fixed scale from 0 to 100 %. A cell without questions is
+All but `save_heatmaps` are pure functions from cells to SVG, on one fixed scale from 0 to 100 %. Empty cells are
 hatched, never coloured as 0. The lines are the borders of the 3 x 3 areas. `heatmaps_svg` gives a picture that
 stands alone, on its own card, so that it reads on any page; the others are parts of the HTML report and take
 its text colour. The pictures hold no ids and no styles, so any number of them can be in one document.
@@ -8,11 +8,14 @@ its text colour. The pictures hold no ids and no styles, so any number of them c
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 from evensight.annotations import Cell, Grid
-from evensight.evaluation.summary import CellResult
+from evensight.evaluation.results import Results
+from evensight.evaluation.summary import CellResult, summarise
 from evensight.reports.colors import fill, ink
 from evensight.reports.wording import count, interval, percent, shown, size_points, whole_percent
+from evensight.runs import write_text
 from evensight.statistics import spread
 
 _CELL = 40
@@ -53,6 +56,12 @@ def heatmaps_svg(cells_by_title: Mapping[str, Sequence[CellResult]], grid: Grid)
         f'fill="#ffffff" stroke="#d5d9e0"/>{"".join(body)}'
         f'<g transform="translate({pad + _LABEL} {total_height - foot + 18})">{_legend()}</g></svg>\n'
     )
+
+
+def save_heatmaps(runs: Sequence[Results], titles: Sequence[str], out: Path) -> None:
+    """Writes the heatmaps of all runs on the first run's set, side by side, as an SVG file."""
+    same_set = [(title, run) for title, run in zip(titles, runs, strict=True) if run.set_name == runs[0].set_name]
+    write_text(out, heatmaps_svg({title: summarise(run).cells for title, run in same_set}, runs[0].grid))
 
 
 def heatmap_svg(title: str, cells: Sequence[CellResult], grid: Grid) -> str:

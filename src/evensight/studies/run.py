@@ -27,9 +27,11 @@ from evensight.photos.coco import has_split
 from evensight.reports.html import build_report
 from evensight.runs import RunFolder, read_json, write_json
 from evensight.scenes.designs import design
+from evensight.settings import checked
 from evensight.studies.plan import Study
 from evensight.training.finetune import config_for, finetune
 
+STUDY_NAME = "study.json"
 PHOTOS_VARIABLE = "EVENSIGHT_PHOTOS"
 PHOTOS_FOLDER = Path("data/coco")
 
@@ -84,6 +86,18 @@ def run_study(study: Study, out: Path, command: str) -> StudyResult:
     return StudyResult(rows, tuple(skipped), out / "report.html")
 
 
+def study_evaluations(out: Path) -> list[Path]:
+    """The evaluations in a study's folder that are there, by test, the conditions in the study's order.
+
+    Raises:
+        InputError: The folder's record is damaged.
+    """
+    record = read_json(out / STUDY_NAME, "study's record")
+    study = checked(Study, record, f"`{out / STUDY_NAME}`")
+    folders = (out / "evaluations" / condition / test for test in study.tests for condition in study.conditions)
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def photos_root() -> Path:
     """The folder of photographs: what `EVENSIGHT_PHOTOS` names, else `data/coco`."""
     return Path(os.environ.get(PHOTOS_VARIABLE) or PHOTOS_FOLDER)
@@ -91,7 +105,7 @@ def photos_root() -> Path:
 
 def _claim(study: Study, out: Path) -> None:
     """Makes the folder this study's, unless it is another's."""
-    path, content = out / "study.json", study.model_dump(mode="json")
+    path, content = out / STUDY_NAME, study.model_dump(mode="json")
     if path.exists():
         if read_json(path, "study's record") != content:
             raise InputError(
