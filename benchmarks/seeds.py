@@ -74,8 +74,12 @@ def _row(condition: str, seed: str, row: dict[str, Any]) -> str:
     interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
     return (
         f"| {condition} | {seed} | {row['n']:,} | {100 * row['accuracy']:.1f} | {interval} | {row['n_invalid']} "
-        f"| {100 * row['cell_std']:.1f} | {100 * row['worst_cell']:.1f} | {row['uniformity_p']:.4f} |"
+        f"| {100 * row['cell_std']:.1f} | {100 * row['worst_cell']:.1f} | {_p(row['uniformity_p'])} |"
     )
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _mean(condition: str, rows: Sequence[dict[str, Any]]) -> str:

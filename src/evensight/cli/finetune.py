@@ -10,20 +10,23 @@ def finetune(
     model: Annotated[str, typer.Option(help="`embedded`, a local folder, or a Hub id.")],
     data: Annotated[Path, typer.Option(help="A stored set.")],
     out: Annotated[Path, typer.Option(help="The run folder to make.")],
-    epochs: Annotated[float | None, typer.Option(help="How often each example is seen.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="The peak of the rate.")] = None,
-    lora_rank: Annotated[int | None, typer.Option(help="The adapters' rank.")] = None,
-    lora_alpha: Annotated[int | None, typer.Option(help="Their scale is alpha / rank.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="How often each example is seen; else 3.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples a step, on each device; else 8.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The peak of the rate; else 0.0001.")] = None,
+    lora_rank: Annotated[int | None, typer.Option(help="The adapters' rank; else 32.")] = None,
+    lora_alpha: Annotated[int | None, typer.Option(help="Their scale is alpha / rank; else 64.")] = None,
     components: Annotated[
-        str | None, typer.Option(help="What is adapted: language, projector, vision; by commas.")
+        str | None, typer.Option(help="What is adapted, by commas: language, projector, vision; else language.")
     ] = None,
     layers: Annotated[
-        str | None, typer.Option(help="Names of linear layers, by commas; `all` for all of them.")
+        str | None, typer.Option(help="Their linear layers, by commas, or `all`; else q_proj,k_proj,v_proj.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Draws the order of examples and the adapters' start.", min=0)] = 0,
 ) -> None:
     """Fine-tunes a model on a stored set by LoRA and saves a plain PEFT adapter in OUT/adapter.
+
+    A model's folder can bring settings of its own (evensight_finetune.json), as the embedded model's does; options
+    go before these, and these before the defaults named below.
 
     Example: `evensight finetune --model embedded --data data/civet-train --out runs/balanced`
     """
