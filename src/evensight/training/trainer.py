@@ -5,8 +5,8 @@ order that the seed gives. A loss that is not a number stops the run.
 """
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import ceil, isfinite
 from tempfile import TemporaryDirectory
@@ -95,8 +95,6 @@ def train(model: Any, processor: Any, examples: ExampleSet, config: TrainingConf
     Raises:
         InputError: The loss stopped being a number.
     """
-    if not torch.cuda.is_available():
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - _loader_workers()))  # the loader needs the others
     n_steps = ceil(ceil(len(examples) / config.batch_size) * config.epochs)
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="evensight-"))
@@ -110,6 +108,7 @@ def train(model: Any, processor: Any, examples: ExampleSet, config: TrainingConf
             weight_decay=config.weight_decay,
             adam_beta2=config.adam_beta2,
             seed=config.seed,
+            bf16=torch.cuda.is_available(),
             save_strategy="no",
             logging_steps=1,
             logging_nan_inf_filter=False,
@@ -121,6 +120,7 @@ def train(model: Any, processor: Any, examples: ExampleSet, config: TrainingConf
             dataloader_pin_memory=torch.cuda.is_available(),
         )
         stack.enter_context(quiet_transformers())
+        stack.enter_context(_cores_left_to_the_loader())
         watch = _Watch(stack.enter_context(progress(label, n_steps, "steps")))
         trainer = Trainer(
             model=model,
@@ -155,6 +155,17 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         if not isfinite(self.losses[-1]):
             self.failed_at = state.global_step
             control.should_training_stop = True
+
+
+@contextmanager
+def _cores_left_to_the_loader() -> Iterator[None]:
+    """Keeps torch off the cores that the loader's processes work on."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - _loader_workers()))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _loader_workers() -> int:
