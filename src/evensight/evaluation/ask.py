@@ -6,17 +6,22 @@ on with the first chunk that is missing, and ends with the same table.
 
 import hashlib
 import shutil
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from evensight.annotations import AREAS
-from evensight.datasets.examples import ExampleSet
+from evensight.datasets.examples import Example, ExampleSet
 from evensight.evaluation.results import RESULTS_NAME, Results, result_row, schema
 from evensight.evaluation.summary import summarise
+from evensight.models.cores import cores_left_for
 from evensight.models.loading import identify, load
 from evensight.models.predict import MAX_NEW_TOKENS, Predictor
 from evensight.progress import progress
@@ -73,7 +78,8 @@ def evaluate(
             "processor": loaded.hashes["processor"],
             "batch_size": batch_size,
         }
-        table = _ask(Predictor(loaded), examples, out / "parts", batch_size, provenance)
+        with cores_left_for(1):
+            table = _ask(Predictor(loaded), examples, out / "parts", batch_size, provenance)
         facts = {
             "set": info.name,
             "n": len(examples),
@@ -107,9 +113,12 @@ def _ask(
             path = parts / f"part-{k:05d}.parquet"
             if not path.exists():
                 rows = []
-                for batch in _batches(indices, batch_size):
-                    rows += _ask_batch(predictor, examples, batch, provenance)
-                    advance(len(batch))
+                for asked, images in _prefetched(examples, _batches(indices, batch_size)):
+                    answers = predictor.answer(images, [example.question.text for example in asked])
+                    rows += [
+                        result_row(example, raw, provenance) for example, raw in zip(asked, answers, strict=True)
+                    ]
+                    advance(len(asked))
                 with atomic_file(path) as temporary:
                     pq.write_table(pa.Table.from_pylist(rows, schema=columns), temporary, compression="zstd")
             else:
@@ -122,14 +131,17 @@ def _batches(indices: range, batch_size: int) -> Iterator[range]:
     return (indices[start : start + batch_size] for start in range(0, len(indices), batch_size))
 
 
-def _ask_batch(
-    predictor: Predictor, examples: ExampleSet, batch: range, provenance: dict[str, Any]
-) -> list[dict[str, Any]]:
-    asked = [examples[index] for index in batch]
-    answers = predictor.answer(
-        [examples.image(index) for index in batch], [example.question.text for example in asked]
-    )
-    return [result_row(example, raw, provenance) for example, raw in zip(asked, answers, strict=True)]
+def _prefetched(examples: ExampleSet, batches: Iterator[range]) -> Iterator[tuple[list[Example], list[Image.Image]]]:
+    """Each batch's examples and images; the next batch is made while this one is used."""
+
+    def make(batch: range) -> tuple[list[Example], list[Image.Image]]:
+        return [examples[index] for index in batch], [examples.image(index) for index in batch]
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = deque(pool.submit(make, batch) for batch in islice(batches, 1))
+        while coming:
+            coming.extend(pool.submit(make, batch) for batch in islice(batches, 1))
+            yield coming.popleft().result()
 
 
 def _save_pictures(examples: ExampleSet, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -16,9 +15,9 @@ def headline_table(rows: Iterable[tuple[str, str, Summary]]) -> Table:
     Args:
         rows: `(condition, test, summary)`, in the order in which they are shown; each test has a line of its own.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_CAPTION, caption_justify="left")
+    table = Table(box=None, pad_edge=False, caption=_CAPTION, caption_justify="left")
     table.add_column("", no_wrap=True)
-    for name in ("accuracy", "95 % interval", "n", "invalid", "SD", "worst", "uniformity"):
+    for name in ("accuracy", "95 % interval", "n", "invalid", "SD", "worst", "p"):
         table.add_column(name, justify="right", no_wrap=True)
     previous = None
     for condition, test, summary in rows:
@@ -29,7 +28,9 @@ def headline_table(rows: Iterable[tuple[str, str, Summary]]) -> Table:
     return table
 
 
-_CAPTION = "SD: of the cells' accuracies, in points. worst: the cell of lowest accuracy. uniformity: all cells equal?"
+_CAPTION = (
+    "SD: of the cells' accuracies, in points. worst: the cell of lowest accuracy. p: the test that all are equal."
+)
 
 
 def _figures(condition: str, summary: Summary) -> list[Text]:
@@ -41,6 +42,6 @@ def _figures(condition: str, summary: Summary) -> list[Text]:
         count(summary.n_invalid),
         size_points(summary.cell_std),
         percent(summary.worst_cell.accuracy.estimate),
-        p_value(summary.uniformity.p_value),
+        p_value(summary.uniformity.p_value).removeprefix("p").removeprefix("\u00a0=").strip(),
     ]
     return [Text(text) for text in texts]

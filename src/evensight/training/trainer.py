@@ -4,9 +4,8 @@ The loss is on the answers' tokens alone (see `models.prompts`). Examples are dr
 order that the seed gives. A loss that is not a number stops the run.
 """
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil, isfinite
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError
+from evensight.models.cores import cores_left_for, loader_workers
 from evensight.models.loading import quiet_transformers
 from evensight.models.prompts import Prompter
 from evensight.progress import Advance, progress
@@ -116,11 +116,11 @@ def train(model: Any, processor: Any, examples: ExampleSet, config: TrainingConf
             disable_tqdm=True,
             remove_unused_columns=False,
             label_names=["labels"],
-            dataloader_num_workers=_loader_workers(),
+            dataloader_num_workers=loader_workers(),
             dataloader_pin_memory=torch.cuda.is_available(),
         )
         stack.enter_context(quiet_transformers())
-        stack.enter_context(_cores_left_to_the_loader())
+        stack.enter_context(cores_left_for(loader_workers()))
         watch = _Watch(stack.enter_context(progress(label, n_steps, "steps")))
         trainer = Trainer(
             model=model,
@@ -155,18 +155,3 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         if not isfinite(self.losses[-1]):
             self.failed_at = state.global_step
             control.should_training_stop = True
-
-
-@contextmanager
-def _cores_left_to_the_loader() -> Iterator[None]:
-    """Keeps torch off the cores that the loader's processes work on."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) - _loader_workers()))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _loader_workers() -> int:
-    return max(1, min(4, (os.cpu_count() or 2) - 1))
