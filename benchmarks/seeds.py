@@ -71,9 +71,9 @@ def _header() -> list[str]:
 
 
 def _row(condition: str, seed: str, row: dict[str, Any]) -> str:
-    interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}"
+    interval = f"{100 * row['low']:.2f} to {100 * row['high']:.2f}"
     return (
-        f"| {condition} | {seed} | {row['n']:,} | {100 * row['accuracy']:.1f} | {interval} | {row['n_invalid']} "
+        f"| {condition} | {seed} | {row['n']:,} | {100 * row['accuracy']:.2f} | {interval} | {row['n_invalid']} "
         f"| {100 * row['cell_std']:.1f} | {100 * row['worst_cell']:.1f} | {_p(row['uniformity_p'])} |"
     )
 
@@ -86,7 +86,7 @@ def _mean(condition: str, rows: Sequence[dict[str, Any]]) -> str:
     accuracy, spread, worst = (
         statistics.mean(100 * row[name] for row in rows) for name in ("accuracy", "cell_std", "worst_cell")
     )
-    return f"| **{condition}** | mean | | **{accuracy:.1f}** | | | **{spread:.1f}** | **{worst:.1f}** | |"
+    return f"| **{condition}** | mean | | **{accuracy:.2f}** | | | **{spread:.1f}** | **{worst:.1f}** | |"
 
 
 if __name__ == "__main__":

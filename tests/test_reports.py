@@ -463,7 +463,7 @@ def test_the_headline_table_has_a_row_for_each_condition(tmp_path: Path) -> None
         "648",
         "31.4",
         "0 %",
-        "p < 0.001",
+        "< 0.001",
     ):
         assert figure in line
 

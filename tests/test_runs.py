@@ -346,7 +346,7 @@ def test_a_missing_file_is_seen(tmp_path: Path) -> None:
 
 
 def test_the_wrong_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a dataset: expected a finetune") as caught:
+    with pytest.raises(InputError, match="is a stored set: expected a fine-tuning run") as caught:
         finished(tmp_path).manifest("finetune")
     assert_one_line(caught.value)
 
@@ -412,7 +412,7 @@ def test_a_run_does_not_begin_over_a_whole_one_of_another_configuration(tmp_path
 
 def test_a_run_does_not_begin_over_a_whole_one_of_another_kind(tmp_path: Path) -> None:
     finished(tmp_path)
-    with pytest.raises(InputError, match="expected a finetune"):
+    with pytest.raises(InputError, match="expected a fine-tuning run"):
         RunFolder(tmp_path).begin("finetune", OURS, replace=True)
     assert RunFolder(tmp_path).is_done("dataset", CONFIG, INPUTS)
 
@@ -474,3 +474,33 @@ def test_this_process_is_not_the_writer_of_another(tmp_path: Path) -> None:
     with atomic_file(tmp_path / "a") as temporary:
         assert str(os.getpid()) in temporary.name
         temporary.touch()
+
+
+@pytest.mark.parametrize("was", ["whole", "begun"])
+def test_a_kill_while_another_run_is_thrown_away_does_not_lock_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was: str
+) -> None:
+    run = finished(tmp_path, CONFIG | {"seed": 1})
+    if was == "begun":
+        run.manifest_path.unlink()
+        (tmp_path / ".begun-dataset").write_text("another")
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        real(path, missing_ok=missing_ok)
+        if path.parent == tmp_path and not path.name.startswith(".partial"):
+            raise KeyboardInterrupt
+
+    real = Path.unlink
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run.begin("dataset", OURS, replace=True)
+    run.begin("dataset", OURS, replace=True)
+    assert {path.name for path in tmp_path.iterdir()} <= {".lock", ".begun-dataset"}
+
+
+@pytest.mark.parametrize("content", [b'{"kind": NaN}', b'{"kind": 1' + b"0" * 5000 + b"}"])
+def test_a_number_that_is_none_is_not_json(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match="can't be read as a run manifest"):
+        read_json(tmp_path / "a.json", "run manifest")

@@ -124,7 +124,7 @@ class Grid:
     cols: int
 
     def __post_init__(self) -> None:
-        if self.rows < 3 or self.cols < 3:
+        if not all(isinstance(n, int) and n >= 3 for n in (self.rows, self.cols)):
             raise ValueError(f"a grid has at least 3 x 3 cells, so that each area has one; got {self}")
 
     def __len__(self) -> int:

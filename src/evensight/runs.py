@@ -96,14 +96,18 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         InputError: The file is not there, or isn't a JSON object.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), parse_constant=_no_constant)
     except FileNotFoundError as error:
         raise InputError(f"`{path}` is not there: expected a {what}") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"`{path}` can't be read as a {what}: {one_line(error)}") from error
     if not isinstance(value, dict):
         raise InputError(f"`{path}` is not a {what}: expected a JSON object, got {type(value).__name__}")
     return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def one_line(error: BaseException) -> str:
@@ -179,6 +183,13 @@ def fingerprint(kind: str, config: Mapping[str, Any], inputs: Mapping[str, str],
     return hash_json({"kind": kind, "config": dict(config), "inputs": dict(inputs), "evensight": version})
 
 
+def called(kind: str) -> str:
+    """What a kind of run is called in a sentence, with its article."""
+    return {"dataset": "a stored set", "finetune": "a fine-tuning run", "evaluation": "an evaluation"}.get(
+        kind, f"a {kind}"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """A folder that one run fills and its manifest seals."""
@@ -197,19 +208,21 @@ class RunFolder:
             InputError: The folder isn't there, isn't whole, or is of another kind.
         """
         if not self.path.is_dir():
-            raise InputError(f"`{self.path}` is not a folder: expected the folder of a {kind}")
+            raise InputError(f"`{self.path}` is not a folder: expected the folder of {called(kind)}")
         if not self.manifest_path.exists():
             raise InputError(
-                f"`{self.path}` has no {MANIFEST_NAME}: expected a whole {kind}, got a folder that is half "
-                "written or of another kind; run the command that makes it again"
+                f"`{self.path}` has no {MANIFEST_NAME}: expected {called(kind)} that is whole, "
+                "got a folder that is half written or of another kind; run the command that makes it again"
             )
         value = read_json(self.manifest_path, f"{kind} manifest")
         if value.get("kind") != kind:
-            raise InputError(f"`{self.path}` is a {value.get('kind')}: expected a {kind}")
+            raise InputError(f"`{self.path}` is {called(str(value.get('kind')))}: expected {called(kind)}")
         try:
             fields = {name: value[name] for name in RunManifest.__slots__}
         except KeyError as error:
-            raise InputError(f"`{self.manifest_path}` lacks {error}: it is not a {kind} manifest") from error
+            raise InputError(
+                f"`{self.manifest_path}` lacks {error}: it is not the manifest of {called(kind)}"
+            ) from error
         if not all(isinstance(part, dict) for name, part in fields.items() if name != "kind"):
             raise InputError(f"`{self.manifest_path}` is damaged: its parts are not JSON objects")
         return RunManifest(**fields)
@@ -252,31 +265,42 @@ class RunFolder:
             InputError: The folder holds a whole run of another fingerprint, or files of somebody else.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"`{self.path}` is a file: expected a folder, or a new name, for the {kind}")
+            raise InputError(f"`{self.path}` is a file: expected a folder, or a new name, for {called(kind)}")
         marker = self.path / f".begun-{kind}"
         if self.manifest_path.exists():
             is_damaged = self.manifest(kind).fingerprint == run_fingerprint  # for else `is_done` had said so
             if not (replace or is_damaged):
                 raise InputError(
-                    f"`{self.path}` holds a {kind} that was made with another configuration or other inputs: "
+                    f"`{self.path}` holds {called(kind)} that was made with another configuration or other inputs: "
                     "choose a new folder, or remove this one"
                 )
-            self._clear()
+            write_text(marker, "")  # whoever is killed while clearing is found again by it
+            self._clear(marker)
         elif marker.exists():
             if marker.read_text() != run_fingerprint:
-                self._clear()
-        elif self.path.is_dir() and any(map(_is_foreign, self.path.iterdir())):
-            raise InputError(f"`{self.path}` holds files that are not of a {kind}: choose an empty or a new folder")
-        for leftover in self.path.glob(f"{_TEMPORARY}*"):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+                self._clear(marker)
+        elif self.path.is_dir() and self.has_foreign_files():
+            raise InputError(
+                f"`{self.path}` holds files that are not of {called(kind)}: choose an empty or a new folder"
+            )
+        self.sweep()
         write_text(marker, run_fingerprint)
 
-    def _clear(self) -> None:
+    def has_foreign_files(self) -> bool:
+        """Whether the folder holds anything but a lock and what a killed process left half written."""
+        return any(map(_is_foreign, self.path.iterdir()))
+
+    def sweep(self) -> None:
+        """Removes what a killed process left half written."""
+        for leftover in self.path.glob(f"{_TEMPORARY}*"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+    def _clear(self, marker: Path) -> None:
         self.manifest_path.unlink(missing_ok=True)
         for path in self.path.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path.name != ".lock":
+            elif path.name not in (".lock", marker.name):
                 path.unlink()
 
     def seal(self, manifest: RunManifest) -> None:
@@ -303,7 +327,12 @@ class RunFolder:
                     f"`{self.path}` is being written by another evensight process: wait for it, "
                     "or choose another folder"
                 ) from error
-            yield
+            try:
+                yield
+            except BaseException:
+                if [path.name for path in self.path.iterdir()] == [".lock"]:  # refused before anything was done
+                    shutil.rmtree(self.path)
+                raise
 
 
 def _is_foreign(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """The commands as a user types them: help, bad input in one line, exit codes, nothing lost."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from evensight import cli
 from evensight.models.embedded import EMBEDDED_FOLDER
+from made_runs import half, write_run
 
 COMMANDS = ("designs", "generate", "audit", "photos", "finetune", "evaluate", "report", "study")
 MAIN = "from evensight.cli import main; main()"
@@ -155,7 +157,6 @@ def test_a_full_disk_is_one_line_and_leaves_no_set(
 
 
 def test_audit_exits_with_one_when_the_claim_is_broken(stored: Path, tmp_path: Path) -> None:
-    import json
     import shutil
 
     assert run("audit", str(stored)).returncode == 0
@@ -172,3 +173,32 @@ def test_an_embedded_folder_can_be_trained_anew_only_where_nothing_is(tmp_path: 
     (tmp_path / "file").write_text("mine")
     assert_one_line(run("embedded", "train", "--out", str(tmp_path)))
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_report_does_not_replace_a_device(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", half)
+    os.mkfifo(tmp_path / "pipe")
+    assert_one_line(run("report", str(tmp_path / "run"), "--out", str(tmp_path / "pipe")))
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("facts", [{"set": ""}, {"grid": [3, 3]}, {"grid": [9.5, 9]}])
+def test_an_evaluation_whose_manifest_is_wrong_is_one_line(tmp_path: Path, facts: dict[str, object]) -> None:
+    write_run(tmp_path / "run", half)
+    path = tmp_path / "run" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["facts"] |= facts
+    path.write_text(json.dumps(manifest))
+    assert_one_line(run("report", str(tmp_path / "run"), "--out", str(tmp_path / "r.html")))
+
+
+def test_ctrl_c_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evensight.datasets.stored.store", stop)
+    monkeypatch.setattr(sys, "argv", ["evensight", "generate", "civet-train", "--out", "unused"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+    assert "run the same command again" in capsys.readouterr().err

@@ -363,3 +363,17 @@ def test_swapped_options_are_told(rewrite: Callable[[Callable[[Rows], Rows]], Pa
         return _with(0, options=options, slot=5)(rows)
 
     assert tells(rewrite(swap))
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "a/b", "", ".hidden", "a\x00b"])
+def test_an_id_that_is_no_file_name_is_refused(rewrite: Callable[[Callable[[Rows], Rows]], Path], name: str) -> None:
+    with pytest.raises(InputError, match="can't name a picture's file"):
+        StoredExamples(rewrite(_with(0, id=name)))
+
+
+def test_an_image_that_is_neither_png_nor_jpeg_is_not_decoded(
+    rewrite: Callable[[Callable[[Rows], Rows]], Path],
+) -> None:
+    examples = StoredExamples(rewrite(_with(0, image={"bytes": b"%!PS-Adobe-3.0 EPSF-3.0\n", "path": "a.eps"})))
+    with pytest.raises(InputError, match="can't be read"):
+        examples.image(0)

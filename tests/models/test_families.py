@@ -83,3 +83,8 @@ def test_a_layer_that_is_not_there_is_refused_with_those_that_are() -> None:
 def test_a_component_without_linear_layers_is_refused() -> None:
     with pytest.raises(InputError, match="`projector` of this model has no linear layer to adapt"):
         linear_layers(architecture("gemma3"), "projector")
+
+
+def test_one_layer_of_several_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match=r"no linear layer named zzz: expected"):
+        linear_layers(architecture("llava"), "language", ("q_proj", "zzz"))

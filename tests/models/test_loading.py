@@ -5,10 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from evensight.errors import InputError
 from evensight.models.embedded import EMBEDDED_FOLDER, build
-from evensight.models.loading import LoadedModel, identify, load, model_source
+from evensight.models.loading import LoadedModel, identify, load, model_source, writing_weights
 
 
 @pytest.fixture
@@ -91,3 +92,16 @@ def test_random_weights_depend_on_the_seed_alone() -> None:
     name = "model.language_model.embed_tokens.weight"
     assert first[name].equal(again[name])
     assert not first[name].equal(other[name])
+
+
+def test_an_adapter_cut_short_is_refused(tmp_path: Path) -> None:
+    config = {"peft_type": "LORA", "target_modules": ["q_proj"], "base_model_name_or_path": "m"}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"\x00" * 5)
+    with pytest.raises(InputError, match="does not fit the model"):
+        load("embedded", tmp_path)
+
+
+def test_a_disk_that_is_full_of_weights_is_an_os_error() -> None:
+    with pytest.raises(OSError, match="No space left"), writing_weights():
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")

@@ -3,9 +3,10 @@
 import pytest
 import torch
 from PIL import Image
+from tokenizers import AddedToken
 
 from evensight.annotations import AREAS
-from evensight.models.loading import LoadedModel
+from evensight.models.loading import LoadedModel, load
 from evensight.models.prompts import IGNORED, Prompter
 
 QUESTIONS = ("Where is the red circle?", "Where is the cat? Choose from [top left, center].", "Where?")
@@ -67,3 +68,37 @@ def test_any_text_survives_the_tokenizer(prompter: Prompter) -> None:
     text = "Où est le “zèbre”? 斑马 🦓"
     ids = prompter.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
     assert prompter.decode(ids) == text
+
+
+SPEAKERS = (
+    "{% for m in messages %}{{ m['role'] | capitalize }}: {% for c in m['content'] %}"
+    "{% if c['type'] == 'image' %}<image>{% else %}{{ c['text'] }}{% endif %}{% endfor %}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+"""A template as SmolVLM's: the prompt ends on "Assistant:", and the answer after it begins with a space."""
+
+
+@pytest.fixture
+def speaking() -> Prompter:
+    """With an end of turn as Gemma's: special, but none of the tokenizer's named special tokens."""
+    processor = load("embedded").processor
+    processor.chat_template = SPEAKERS
+    processor.tokenizer.add_tokens([AddedToken("<end_of_turn>", special=True)])
+    assert processor.tokenizer.convert_tokens_to_ids("<end_of_turn>") not in processor.tokenizer.all_special_ids
+    return Prompter(processor, "llava")
+
+
+@pytest.mark.parametrize("answer", AREAS)
+def test_an_answer_has_the_tokens_that_the_template_would_give_it(speaking: Prompter, answer: str) -> None:
+    turns = [
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Where?"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": answer}]},
+    ]
+    said = speaking.processor.apply_chat_template(turns, tokenize=False).rstrip("\n")
+    whole = speaking.processor.tokenizer(said, add_special_tokens=False)["input_ids"]
+    ids = speaking.answer_ids(answer)
+    assert whole[-len(ids) :] == ids
+
+
+def test_an_end_of_turn_that_is_special_without_a_name_ends_the_answer(speaking: Prompter) -> None:
+    assert speaking.processor.tokenizer.convert_ids_to_tokens(speaking.end_id) == "<end_of_turn>"

@@ -11,8 +11,8 @@ from evensight.errors import InputError
 from evensight.evaluation.results import read_results
 from evensight.scenes import designs
 from evensight.scenes.designs import SceneDesign
-from evensight.studies.plan import Study
-from evensight.studies.run import StudyResult, run_study, study_evaluations
+from evensight.studies.plan import Condition, Study, StudyTest
+from evensight.studies.run import StudyResult, _claim, run_study, study_evaluations
 
 FIGURES = {"accuracy", "n", "low", "high", "n_invalid", "cell_std", "worst_cell"}
 
@@ -120,9 +120,7 @@ def test_photographs_that_are_named_must_be_there(tmp_path: Path, monkeypatch: p
         run_study(mini_study(), tmp_path / "out", "the command")
 
 
-def test_a_study_s_folder_is_reported_in_its_own_order(
-    done: tuple[Path, StudyResult], tmp_path: Path
-) -> None:
+def test_a_study_s_folder_is_reported_in_its_own_order(done: tuple[Path, StudyResult], tmp_path: Path) -> None:
     shown = CliRunner().invoke(
         app, ["report", str(done[0]), "--out", str(tmp_path / "r.html"), "--heatmaps", str(tmp_path / "h.svg")]
     )
@@ -130,3 +128,26 @@ def test_a_study_s_folder_is_reported_in_its_own_order(
     picture = (tmp_path / "h.svg").read_text()
     assert picture.index(">base<") < picture.index(">balanced<")
     assert [folder.parent.name for folder in study_evaluations(done[0])] == ["base", "balanced"]
+
+
+def test_a_design_that_is_not_there_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    wrong = mini_study().model_copy(update={"conditions": {"base": Condition(), "bad": Condition(train="nothing")}})
+    with pytest.raises(InputError, match="`nothing` is not known"):
+        run_study(wrong, tmp_path / "out", "the command")
+    assert not (tmp_path / "out" / "study.json").exists()
+
+
+def test_a_study_with_nothing_to_ask_is_told_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    empty = mini_study().model_copy(update={"tests": {"coco-val": StudyTest(photos="val2017")}})
+    with pytest.raises(InputError, match=r"has nothing to ask: coco-val was skipped"):
+        run_study(empty, tmp_path / "out", "the command")
+    assert not (tmp_path / "out" / "conditions").exists()
+
+
+def test_what_a_kill_left_half_written_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / ".partial-1-study.json").write_text("{")
+    _claim(mini_study(), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"study.json"}

@@ -1,5 +1,6 @@
 """Fine-tuning trains what was named, saves a plain adapter, and is the same when it is done again."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from peft import PeftModel
 
 from evensight.datasets.examples import SceneExamples
 from evensight.errors import InputError
+from evensight.models.embedded import build
 from evensight.models.loading import LoadedModel, identify, load
 from evensight.models.predict import Predictor
 from evensight.scenes.designs import SceneDesign
@@ -64,6 +66,18 @@ def test_the_same_run_gives_the_same_bytes(few: SceneExamples, tmp_path: Path) -
     assert "adapter/adapter_model.safetensors" in one.files
 
 
+def test_the_adapter_s_configuration_does_not_depend_on_the_hashes_of_a_process(
+    few: SceneExamples, tmp_path: Path
+) -> None:
+    run(few, tmp_path / "run")
+    names = json.loads((tmp_path / "run" / "adapter" / "adapter_config.json").read_text())["target_modules"]
+    assert names == sorted(names)
+
+
+def test_the_manifest_says_which_processor_was_used(few: SceneExamples, tmp_path: Path) -> None:
+    assert run(few, tmp_path / "run").facts["processor"] == load("embedded").hashes["processor"]
+
+
 def test_another_seed_gives_another_adapter(few: SceneExamples, tmp_path: Path) -> None:
     name = "adapter/adapter_model.safetensors"
     assert run(few, tmp_path / "one").files[name] != run(few, tmp_path / "two", seed=1).files[name]
@@ -102,6 +116,9 @@ def test_a_loss_that_is_no_number_stops_and_saves_nothing(few: SceneExamples, tm
     ("overrides", "message"),
     [
         ({"epochs": 0}, "`epochs` input should be greater than 0, got '0'"),
+        ({"epochs": float("inf")}, "`epochs` input should be a finite number"),
+        ({"components": []}, "`components`"),
+        ({"seed": 2**32}, "`seed` input should be less than"),
         ({"rank": 8}, "`rank` is not known: expected one of epochs"),
         ({"learning_rate": "fast"}, "`learning_rate` input should be a valid number"),
     ],
@@ -120,3 +137,12 @@ def _batch(loaded: LoadedModel, few: SceneExamples, text: str) -> dict[str, torc
     from evensight.models.prompts import Prompter
 
     return Prompter(loaded.processor, "llava").encode([few.image(0)], [text])
+
+
+def test_an_adapter_of_other_weights_is_refused(few: SceneExamples, tmp_path: Path) -> None:
+    run(few, tmp_path / "run")
+    other, processor = build(["where"], seed=5)
+    other.save_pretrained(tmp_path / "other")
+    processor.save_pretrained(tmp_path / "other")
+    with pytest.raises(InputError, match="was trained on other weights than those of"):
+        load(str(tmp_path / "other"), tmp_path / "run")

@@ -54,9 +54,10 @@ def main() -> None:
     except OSError as error:
         where = f" (`{error.filename}`)" if error.filename else ""
         _fail(f"{error.strerror or error}{where}: free some space or check the path, then run the command again")
-    except KeyboardInterrupt:
-        typer.echo("stopped; run the same command again to go on", err=True)
-        sys.exit(130)
+    except SystemExit as stopped:
+        if stopped.code == 130:  # what typer makes of Ctrl-C
+            typer.echo("stopped; run the same command again to go on", err=True)
+        raise
 
 
 def _fail(message: str) -> None:

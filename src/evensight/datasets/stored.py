@@ -106,19 +106,19 @@ class StoredExamples(ExampleSet):
             facts = manifest.facts
             self._hash = manifest.files[DATA_NAME]
             self._info = SetInfo(
-                facts["name"],
+                str(facts["name"]),
                 manifest.config,
                 tuple(facts["factors"]),
                 Grid(*facts["grid"]),
-                tuple((given, counted) for given, counted in facts["balanced"]),
+                tuple((str(given), str(counted)) for given, counted in facts["balanced"]),
                 facts["notes"],
             )
             file = pq.ParquetFile(self._path)
-            columns = [name for name in schema(self._info.factors).names if name != "image"]
-            missing = set(columns) - set(file.schema_arrow.names)
+            names = schema(self._info.factors).names
+            missing = set(names) - set(file.schema_arrow.names)
             if missing:
                 raise InputError(f"`{self._path}` lacks the columns {', '.join(sorted(missing))}")
-            self._rows = file.read(columns).to_pylist()
+            self._rows = file.read([name for name in names if name != "image"]).to_pylist()
             if len(self._rows) != facts["n"]:
                 raise InputError(f"`{self._path}` has {len(self._rows)} rows: expected {facts['n']}")
             for index, row in enumerate(self._rows):
@@ -132,6 +132,8 @@ class StoredExamples(ExampleSet):
 
     def _check(self, index: int, row: dict[str, Any]) -> None:
         example, grid = self[index], self._info.grid
+        if not _is_file_name(example.id):
+            raise InputError(f"the id `{example.id}` in `{self._path}` can't name a picture's file")
         if not (0 <= example.cell.row < grid.rows and 0 <= example.cell.col < grid.cols):
             raise InputError(f"`{example.id}` in `{self._path}` is in a cell that is not on the {grid} grid")
         if row["slot"] != example.question.slot:
@@ -170,10 +172,15 @@ class StoredExamples(ExampleSet):
     @override
     def image(self, index: int) -> Image.Image:
         try:
-            with Image.open(io.BytesIO(self.encoded(index))) as image:
+            with Image.open(io.BytesIO(self.encoded(index)), formats=("PNG", "JPEG")) as image:
                 return image.convert("RGB")
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
             raise InputError(f"the image of `{self[index].id}` in `{self._path}` can't be read") from error
+
+
+def _is_file_name(name: object) -> bool:
+    """Whether a text is the name of a file in a folder, and leads nowhere else."""
+    return isinstance(name, str) and name.isprintable() and Path(name).name == name != "" and name[0] != "."
 
 
 @lru_cache(maxsize=_CACHED_GROUPS)

@@ -87,6 +87,7 @@ def evaluate(
             "factors": list(info.factors),
             "balanced": [list(pair) for pair in info.balanced],
             "notes": dict(info.notes),
+            "model": loaded.hashes["model"],
             "processor": loaded.hashes["processor"],
         }
         with atomic_file(out / RESULTS_NAME) as path:

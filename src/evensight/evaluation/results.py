@@ -104,6 +104,10 @@ class Results:
         values: list[Any] = self.table[name].to_pylist()
         return values
 
+    def places(self) -> set[tuple[int, int]]:
+        """The cells that have questions, as `(row, col)`."""
+        return set(zip(self.column("row"), self.column("col"), strict=True))
+
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
         """Whether each question was answered correctly."""
@@ -129,13 +133,21 @@ def read_results(path: Path) -> Results:
     try:
         expected = schema(tuple(manifest.facts["factors"]))
         table = pq.read_table(path / RESULTS_NAME)
-        missing = set(expected.names) - set(table.column_names)
-        Grid(*manifest.facts["grid"])
+        results = Results(path, manifest, table)
+        missing = sorted(set(expected.names) - set(table.column_names))
+        is_off_grid = not missing and any(not _is_on(results.grid, *at) for at in results.places())
+        is_named = bool(results.set_name)
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
         raise InputError(f"`{path / RESULTS_NAME}` can't be read: {one_line(error)}") from error
     if missing:
-        raise InputError(f"`{path / RESULTS_NAME}` lacks the columns {', '.join(sorted(missing))}")
-    return Results(path, manifest, table)
+        raise InputError(f"`{path / RESULTS_NAME}` lacks the columns {', '.join(missing)}")
+    if is_off_grid or not is_named:
+        raise InputError(f"`{path / MANIFEST_NAME}` names no set, or a grid that doesn't hold its questions' cells")
+    return results
+
+
+def _is_on(grid: Grid, row: int, col: int) -> bool:
+    return 0 <= row < grid.rows and 0 <= col < grid.cols
 
 
 def find_evaluations(path: Path) -> list[Path]:

@@ -54,10 +54,11 @@ def linear_layers(model: "nn.Module", component: str, suffixes: tuple[str, ...] 
     chosen = [name for name in names if not suffixes or name.rsplit(".", 1)[-1] in suffixes]
     if not names:
         raise InputError(f"the component `{component}` of this model has no linear layer to adapt")
-    if not chosen:
-        known = sorted({name.rsplit(".", 1)[-1] for name in names})
+    known = sorted({name.rsplit(".", 1)[-1] for name in names})
+    missing = [suffix for suffix in suffixes if suffix not in known]
+    if missing:
         raise InputError(
-            f"the component `{component}` of this model has no linear layer named {', '.join(suffixes)}: "
+            f"the component `{component}` of this model has no linear layer named {', '.join(missing)}: "
             f"expected some of {', '.join(known)}"
         )
     return chosen

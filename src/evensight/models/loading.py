@@ -6,11 +6,14 @@ its files (local) or its Hub commit, its processor by the hash of what it would 
 
 import json
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +56,16 @@ def load(name: str, adapter: Path | None = None) -> LoadedModel:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     with quiet_transformers(), _explained(name):
-        processor = transformers.AutoProcessor.from_pretrained(source)
-        model = transformers.AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, use_safetensors=True)
+        processor = transformers.AutoProcessor.from_pretrained(source, trust_remote_code=False)
+        model = transformers.AutoModelForImageTextToText.from_pretrained(
+            source, dtype=dtype, use_safetensors=True, trust_remote_code=False
+        )
     tokenizer = getattr(processor, "tokenizer", None)
     if tokenizer is None or not getattr(processor, "chat_template", None):
         raise InputError(f"`{name}` has no processor with a chat template: expected a chat model that takes images")
     tokenizer.padding_side = "left"
     if adapter is not None:
+        _check_base(name, adapter)
         model = _with_adapter(model, adapter)
     hashes = identify(name, adapter) | {"processor": processor_hash(processor)}
     if not Path(source).is_dir():
@@ -100,10 +106,39 @@ def model_source(name: str) -> str:
 def identify(name: str, adapter: Path | None = None) -> dict[str, str]:
     """The hashes of a model's and its adapter's files, without loading them; a Hub id stands for itself."""
     source = Path(model_source(name))
-    found = {"model": hash_json(hash_files(source)) if source.is_dir() else name}
+    found = {"model": _hash_folder(source) if source.is_dir() else name}
     if adapter is not None:
-        found["adapter"] = hash_json(hash_files(adapter_folder(adapter)))
+        found["adapter"] = _hash_folder(adapter_folder(adapter))
     return found
+
+
+def _hash_folder(folder: Path) -> str:
+    """The hash of a folder's files; of files that haven't changed since, it is remembered."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stats = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    return _hash_folder_once(folder, stats)
+
+
+@lru_cache(maxsize=64)
+def _hash_folder_once(folder: Path, _stats: tuple[tuple[str, int, int], ...]) -> str:
+    return hash_json(hash_files(folder))
+
+
+def _check_base(name: str, adapter: Path) -> None:
+    """Checks that an adapter was trained on these weights, where its run says on which.
+
+    Raises:
+        InputError: It was trained on others.
+    """
+    if not (adapter / MANIFEST_NAME).exists():
+        return
+    trained_on, given = RunFolder(adapter).manifest("finetune").inputs.get("model", ""), identify(name)["model"]
+    are_hashes = all(re.fullmatch("[0-9a-f]{64}", known) for known in (trained_on, given))
+    if are_hashes and given != trained_on:
+        raise InputError(
+            f"the adapter `{adapter}` was trained on other weights than those of `{name}`: their hashes differ; "
+            "name the model that it was trained on"
+        )
 
 
 def adapter_folder(path: Path) -> Path:
@@ -133,13 +168,14 @@ def processor_hash(processor: Any) -> str:
 
 def _with_adapter(model: Any, path: Path) -> Any:
     from peft import PeftModel
+    from safetensors import SafetensorError
 
     folder = adapter_folder(path)
     config = read_json(folder / "adapter_config.json", "PEFT adapter's configuration")
     try:
         with quiet_transformers():
             loaded = PeftModel.from_pretrained(model, str(folder))
-    except (ValueError, RuntimeError, KeyError, TypeError, OSError) as error:
+    except (ValueError, RuntimeError, KeyError, TypeError, OSError, SafetensorError) as error:
         raise InputError(
             f"the adapter `{path}` does not fit the model: it was made for "
             f"`{config.get('base_model_name_or_path')}` ({one_line(error)})"
@@ -171,6 +207,17 @@ def quiet_transformers() -> Iterator[None]:
 
 
 @contextmanager
+def writing_weights() -> Iterator[None]:
+    """Has a disk that can't be written to raise an OSError, which safetensors doesn't."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(one_line(error)) from error
+
+
+@contextmanager
 def _explained(name: str) -> Iterator[None]:
     from safetensors import SafetensorError
 
@@ -179,4 +226,8 @@ def _explained(name: str) -> Iterator[None]:
     except ImportError as error:
         raise InputError(f"the model `{name}` needs a package that is missing: {one_line(error)}") from error
     except (OSError, ValueError, KeyError, json.JSONDecodeError, SafetensorError, RuntimeError) as error:
+        if "video processor" in str(error) and find_spec("torchvision") is None:
+            raise InputError(
+                f"the processor of the model `{name}` needs torchvision: install the one that fits your torch"
+            ) from error
         raise InputError(f"the model `{name}` can't be loaded: {one_line(error)}") from error

@@ -5,6 +5,7 @@ turn: the two can't drift apart, because the second is appended to the first. Pr
 answers on the right; labels stand on the answer and its end token, and nowhere else.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,8 +72,29 @@ class Prompter:
         return batch
 
     def answer_ids(self, answer: str) -> list[int]:
-        """The tokens of an answer and of the end of its turn."""
-        return [*self.processor.tokenizer(answer, add_special_tokens=False)["input_ids"], self.end_id]
+        """The tokens of an answer, as they are after the prompt, and of the end of its turn."""
+        tail, gap = self._lead
+        before, whole = self._ids(tail), self._ids(f"{tail}{gap}{answer}")
+        said = whole[len(before) :] if whole[: len(before)] == before else self._ids(f"{gap}{answer}")
+        return [*said, self.end_id]
+
+    @cached_property
+    def _lead(self) -> tuple[str, str]:
+        """The last word of the prompt, and what the template puts between the prompt and the answer.
+
+        That is a space where the prompt ends on "Assistant:"; whether it is a token of its own or part of the
+        answer's first one shows only when the two are tokenized together.
+        """
+        turns = _conversation(None, _PROBE)
+        prompt = self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        whole = self.processor.apply_chat_template([*turns, _ANSWERED], tokenize=False)
+        last_word = re.search(r"\S+\s*\Z", prompt)
+        if last_word is None or not whole.startswith(prompt):
+            return "", ""
+        return last_word[0], whole[len(prompt) :].partition(_PROBE)[0]
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
 
     @cached_property
     def end_id(self) -> int:
@@ -81,10 +103,11 @@ class Prompter:
         Where the template puts none, it is the tokenizer's end-of-sequence token.
         """
         tokenizer = self.processor.tokenizer
-        turns = [*_conversation(None, _PROBE), {"role": "assistant", "content": _text(_PROBE)}]
-        tail = self.processor.apply_chat_template(turns, tokenize=False).rpartition(_PROBE)[2].strip()
-        tail_ids = tokenizer(tail, add_special_tokens=False)["input_ids"] if tail else []
-        if tail_ids and tail_ids[0] in tokenizer.all_special_ids:
+        turns = [*_conversation(None, _PROBE), _ANSWERED]
+        tail_ids = self._ids(self.processor.apply_chat_template(turns, tokenize=False).rpartition(_PROBE)[2].strip())
+        # Gemma's <end_of_turn> is special, but none of the tokenizer's named special tokens.
+        special = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
+        if tail_ids and tail_ids[0] in special | set(tokenizer.all_special_ids):
             return int(tail_ids[0])
         if tokenizer.eos_token_id is None:
             raise InputError("the model's tokenizer has no end-of-sequence token, and its template none either")
@@ -108,3 +131,6 @@ def _conversation(image: Image.Image | None, text: str) -> list[dict[str, Any]]:
 
 def _text(text: str) -> list[dict[str, str]]:
     return [{"type": "text", "text": text}]
+
+
+_ANSWERED = {"role": "assistant", "content": _text(_PROBE)}

@@ -97,6 +97,8 @@ def read_split(root: Path, split: str) -> CocoSplit:
     Raises:
         InputError: There is no such split, or its annotations are not COCO's.
     """
+    if Path(split).name != split:
+        raise InputError(f"the split `{split}` is not a folder's name: expected one such as `val2017`")
     path, folder = annotations_path(root, split), root / split
     if not root.is_dir():
         raise InputError(f"`{root}` is not a folder: expected one with annotations/ and {split}/ in COCO's layout")

@@ -88,6 +88,8 @@ def _check(runs: Sequence[Results], titles: Sequence[str], out: Path) -> None:
         )
     if out.is_dir():
         raise InputError(f"`{out}` is a folder: expected the name of an HTML file")
+    if out.exists() and not out.is_file():  # a rename would put the file in place of the device
+        raise InputError(f"`{out}` is a device or a pipe: expected the name of an HTML file")
 
 
 def _policy(style: str, script: str) -> str:

@@ -79,7 +79,7 @@ class Study(_Part):
 
     name: Name
     model: str = "embedded"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     size_px: int = Field(336, ge=32, le=4096)
     batch_size: int = Field(64, ge=1)
     finetune: dict[str, Any] = Field(default_factory=dict)

@@ -63,10 +63,11 @@ def run_study(study: Study, out: Path, command: str) -> StudyResult:
         InputError: The folder holds another study, or something that the study names can't be used.
     """
     with RunFolder(out).locked():
-        _claim(study, out)
         tests, skipped = _tests(study)
-        config = config_for(study.model, {**study.finetune, "seed": study.seed}, f"the study `{study.name}`")
-        adapters = {name: _train(study, name, out, config) for name in study.conditions}
+        config = config_for(study.model, {"seed": study.seed, **study.finetune}, f"the study `{study.name}`")
+        training = _training_sets(study)
+        _claim(study, out)
+        adapters = {name: _train(study, name, examples, out, config) for name, examples in training.items()}
         runs: list[tuple[str, str, Results]] = []
         for test, examples in tests.items():
             for condition, adapter in adapters.items():
@@ -106,16 +107,28 @@ def photos_root() -> Path:
 def _claim(study: Study, out: Path) -> None:
     """Makes the folder this study's, unless it is another's."""
     path, content = out / STUDY_NAME, study.model_dump(mode="json")
+    folder = RunFolder(out)
     if path.exists():
         if read_json(path, "study's record") != content:
             raise InputError(
                 f"`{out}` holds another study, or this one with other settings: choose a new folder, "
                 "or remove this one"
             )
-    elif {entry.name for entry in out.iterdir()} - {".lock"}:
+    elif folder.has_foreign_files():
         raise InputError(f"`{out}` holds files that are not of a study: choose an empty or a new folder")
     else:
         write_json(path, content)
+    folder.sweep()
+
+
+def _training_sets(study: Study) -> dict[str, ExampleSet | None]:
+    """What each condition is trained on; None for the model as it is."""
+    return {
+        name: None
+        if condition.train is None
+        else SceneExamples(design(condition.train, study.seed), study.size_px, study.seed)
+        for name, condition in study.conditions.items()
+    }
 
 
 def _tests(study: Study) -> tuple[dict[str, ExampleSet], list[str]]:
@@ -141,15 +154,15 @@ def _tests(study: Study) -> tuple[dict[str, ExampleSet], list[str]]:
                     f"{test.photos} images and annotations (cocodataset.org), unpack them into one folder, and "
                     f"run again with {PHOTOS_VARIABLE}=FOLDER."
                 )
+    if not tests:
+        raise InputError(f"the study `{study.name}` has nothing to ask: {' '.join(skipped)}")
     return tests, skipped
 
 
-def _train(study: Study, condition: str, out: Path, config: Any) -> Path | None:
+def _train(study: Study, condition: str, examples: ExampleSet | None, out: Path, config: Any) -> Path | None:
     """The run folder of a condition's adapter; None for the model as it is."""
-    name = study.conditions[condition].train
-    if name is None:
+    if examples is None:
         return None
-    examples = SceneExamples(design(name, study.seed), study.size_px, study.seed)
     folder = out / "conditions" / condition
     finetune(study.model, identify(study.model)["model"], examples, config, folder, replace=True)
     return folder

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from evensight.datasets.examples import ExampleSet
 from evensight.models.families import linear_layers, parameter_table
-from evensight.models.loading import LoadedModel, load, model_source, quiet_transformers
-from evensight.runs import RunFolder, RunManifest, atomic_folder, fingerprint, hash_files, read_json
+from evensight.models.loading import LoadedModel, load, model_source, quiet_transformers, writing_weights
+from evensight.runs import RunFolder, RunManifest, atomic_folder, fingerprint, hash_files, read_json, write_text
 from evensight.settings import checked
 from evensight.training.trainer import TrainingConfig, train
 
@@ -32,7 +32,7 @@ class FinetuneConfig(TrainingConfig):
 
     lora_rank: int = Field(32, ge=1)
     lora_alpha: int = Field(64, ge=1)
-    components: tuple[str, ...] = ("language",)
+    components: tuple[str, ...] = Field(("language",), min_length=1)
     layers: tuple[str, ...] = ("q_proj", "k_proj", "v_proj")
 
 
@@ -85,15 +85,17 @@ def finetune(
         adapted = _adapted(loaded, config)
         folder.begin("finetune", fingerprint("finetune", settings, inputs), replace=replace)
         losses = train(adapted, loaded.processor, examples, config, f"fine-tuning on {examples.info.name}")
-        with atomic_folder(out / "adapter") as adapter, quiet_transformers():
+        with atomic_folder(out / "adapter") as adapter, quiet_transformers(), writing_weights():
             adapted.save_pretrained(adapter)
         rows = "".join(f"{step},{loss!r}\n" for step, loss in enumerate(losses, start=1))
-        (out / "losses.csv").write_text("step,loss\n" + rows)
+        write_text(out / "losses.csv", "step,loss\n" + rows)
         facts = {
             "n_examples": len(examples),
             "n_steps": len(losses),
             "final_loss": losses[-1],
             "parameters": parameter_table(adapted),
+            "model": loaded.hashes["model"],
+            "processor": loaded.hashes["processor"],
         }
         manifest = RunManifest("finetune", settings, inputs, hash_files(out), facts)
         folder.seal(manifest)
@@ -111,4 +113,7 @@ def _adapted(loaded: LoadedModel, config: FinetuneConfig) -> Any:
         task_type="CAUSAL_LM",
     )
     with quiet_transformers():
-        return get_peft_model(loaded.model, lora)
+        adapted = get_peft_model(loaded.model, lora)
+    # PEFT keeps the names in a set, whose order differs between processes: sorted, the same run has the same bytes.
+    adapted.peft_config["default"].target_modules = sorted(names)
+    return adapted

@@ -18,7 +18,7 @@ from typing_extensions import override
 from evensight.annotations import PAPER_GRID
 from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
 from evensight.models.embedded import build
-from evensight.models.loading import quiet_transformers
+from evensight.models.loading import quiet_transformers, writing_weights
 from evensight.questions.tasks import INSTRUCTION, AbsolutePosition, Property, Task, ask
 from evensight.runs import atomic_folder, versions, write_json
 from evensight.scenes.factors import COLORS, SHAPES, SIZES
@@ -122,7 +122,7 @@ def pretrain(out: Path, config: PretrainingConfig) -> Mapping[str, Any]:
     model, processor = build(vocabulary(), config.seed)
     losses = train(model, processor, examples, config, "training the embedded model")
     n_parameters = model.num_parameters()
-    with atomic_folder(out) as folder, quiet_transformers():
+    with atomic_folder(out) as folder, quiet_transformers(), writing_weights():
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
         write_json(folder / SETTINGS_NAME, FINETUNE_SETTINGS)

@@ -38,7 +38,7 @@ class TrainingConfig(BaseModel):
         seed: Draws the order of the examples and what else is random.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: float = Field(3.0, gt=0)
     batch_size: int = Field(8, ge=1)
@@ -46,7 +46,7 @@ class TrainingConfig(BaseModel):
     warmup_share: float = Field(0.05, ge=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
     adam_beta2: float = Field(0.999, gt=0, lt=1)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,8 @@ def train(model: Any, processor: Any, examples: ExampleSet, config: TrainingConf
             dataloader_num_workers=loader_workers(),
             dataloader_pin_memory=torch.cuda.is_available(),
         )
+        if arguments.n_gpu > 1:  # DataParallel would cut pixels that are not [example, ...], and n_steps is for one
+            arguments._n_gpu = 1
         stack.enter_context(quiet_transformers())
         stack.enter_context(cores_left_for(loader_workers()))
         watch = _Watch(stack.enter_context(progress(label, n_steps, "steps")))
