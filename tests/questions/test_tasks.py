@@ -3,7 +3,7 @@ import pytest
 
 from evensight.annotations import AREAS, PAPER_GRID, Annotation, Box, Frame, Object
 from evensight.errors import InputError
-from evensight.questions.tasks import AbsolutePosition, Property, Question, ask, properties
+from evensight.questions.tasks import AbsolutePosition, Property, Question, ask
 
 FRAME = Frame(90, 90)
 RED_CIRCLE = Object("circle", Box(40, 0, 50, 10), {"color": "red", "shape": "circle"})
@@ -97,12 +97,6 @@ def test_an_object_with_a_value_that_is_no_option_raises() -> None:
     with pytest.raises(ValueError, match="pink"):
         ask(COLOR, Annotation(FRAME, (pink,)), 0, np.random.default_rng(0))
 
-
-def test_properties_are_one_task_each() -> None:
-    assert [task.name for task in properties({"color": ["red"], "size": ["small", "large"]})] == [
-        "property-color",
-        "property-size",
-    ]
 
 
 def test_the_same_seed_asks_the_same_question() -> None:

@@ -204,7 +204,9 @@ def _groups(examples: ExampleSet, n: int) -> Iterator[list[dict[str, Any]]]:
     for index in range(n):
         encoded = examples.encoded(index)
         n_bytes += len(encoded)
-        group.append(_row(examples[index], encoded))
+        example = examples[index]
+        suffix = "png" if encoded.startswith(b"\x89PNG") else "jpg"
+        group.append({**example_row(example), "image": {"bytes": encoded, "path": f"{example.id}.{suffix}"}})
         if len(group) == _GROUP_ROWS or n_bytes > _GROUP_BYTES:
             yield group
             group, n_bytes = [], 0
@@ -212,12 +214,11 @@ def _groups(examples: ExampleSet, n: int) -> Iterator[list[dict[str, Any]]]:
         yield group
 
 
-def _row(example: Example, encoded: bytes) -> dict[str, Any]:
+def example_row(example: Example) -> dict[str, Any]:
+    """An example as a row of a table, without its image."""
     question = example.question
-    suffix = "png" if encoded.startswith(b"\x89PNG") else "jpg"
     return {
         "id": example.id,
-        "image": {"bytes": encoded, "path": f"{example.id}.{suffix}"},
         "task": question.task,
         "question": question.text,
         "options": list(question.options),

@@ -9,6 +9,7 @@ import shutil
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace as replace_fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,14 @@ from evensight.datasets.examples import Example, ExampleSet
 from evensight.evaluation.results import RESULTS_NAME, Results, result_row, schema
 from evensight.evaluation.summary import summarise
 from evensight.models.cores import cores_left_for
-from evensight.models.loading import identify, load
+from evensight.models.loading import LoadedModel, identify, load
 from evensight.models.predict import MAX_NEW_TOKENS, Predictor
 from evensight.progress import progress
 from evensight.runs import RunFolder, RunManifest, atomic_file, fingerprint, hash_files, write_json
 
 BATCHES_PER_CHUNK = 8
 PICTURES_PER_AREA = 3
+_PARTS = ".parts"
 _PICTURE_PX = 336
 
 
@@ -58,47 +60,54 @@ def evaluate(
         InputError: The model or the adapter can't be loaded, or the folder isn't free.
     """
     folder = RunFolder(out)
-    info = examples.info
     config = {
         "model": model_name,
-        "data": dict(info.config),
+        "data": dict(examples.info.config),
         "batch_size": batch_size,
         "max_new_tokens": MAX_NEW_TOKENS,
         "decoding": "greedy",
     }
     inputs = identify(model_name, adapter) | {"data": examples.hash}
     with folder.locked():
-        if folder.is_done("evaluation", config, inputs):
-            return folder.manifest("evaluation")
-        loaded = load(model_name, adapter)
-        folder.begin("evaluation", fingerprint("evaluation", config, inputs), replace=replace)
-        provenance = {
-            "model": model_name,
-            "adapter": inputs.get("adapter"),
-            "processor": loaded.hashes["processor"],
-            "batch_size": batch_size,
-        }
-        with cores_left_for(1):
-            table = _ask(Predictor(loaded), examples, out / "parts", batch_size, provenance)
-        facts = {
-            "set": info.name,
-            "n": len(examples),
-            "grid": [info.grid.rows, info.grid.cols],
-            "factors": list(info.factors),
-            "balanced": [list(pair) for pair in info.balanced],
-            "notes": dict(info.notes),
-            "model": loaded.hashes["model"],
-            "processor": loaded.hashes["processor"],
-        }
-        with atomic_file(out / RESULTS_NAME) as path:
-            pq.write_table(table, path, compression="zstd")
-        unsealed = RunManifest("evaluation", config, inputs, {}, facts)
-        write_json(out / "summary.json", summarise(Results(out, unsealed, table)).as_json())
-        _save_pictures(examples, out / "pictures")
-        shutil.rmtree(out / "parts")
-        manifest = RunManifest("evaluation", config, inputs, hash_files(out), facts)
-        folder.seal(manifest)
-        return manifest
+        if not folder.is_done("evaluation", config, inputs):
+            loaded = load(model_name, adapter)
+            folder.begin("evaluation", fingerprint("evaluation", config, inputs), replace=replace)
+            provenance = {
+                "model": model_name,
+                "adapter": inputs.get("adapter"),
+                "processor": loaded.hashes["processor"],
+                "batch_size": batch_size,
+            }
+            with cores_left_for(1):
+                table = _ask(Predictor(loaded), examples, out / _PARTS, batch_size, provenance)
+            unsealed = RunManifest("evaluation", config, inputs, {}, _facts(examples, loaded))
+            folder.seal(_write(Results(out, unsealed, table), examples))
+        shutil.rmtree(out / _PARTS, ignore_errors=True)
+        return folder.manifest("evaluation")
+
+
+def _facts(examples: ExampleSet, loaded: LoadedModel) -> dict[str, Any]:
+    """What the manifest says of the set that was asked and of the model."""
+    info = examples.info
+    return {
+        "set": info.name,
+        "n": len(examples),
+        "grid": [info.grid.rows, info.grid.cols],
+        "factors": list(info.factors),
+        "balanced": [list(pair) for pair in info.balanced],
+        "notes": dict(info.notes),
+        "model": loaded.hashes["model"],
+        "processor": loaded.hashes["processor"],
+    }
+
+
+def _write(results: Results, examples: ExampleSet) -> RunManifest:
+    """Writes the table, its figures and the pictures; gives the manifest that seals them."""
+    with atomic_file(results.path / RESULTS_NAME) as path:
+        pq.write_table(results.table, path, compression="zstd")
+    write_json(results.path / "summary.json", summarise(results).as_json())
+    _save_pictures(examples, results.path / "pictures")
+    return replace_fields(results.manifest, files=hash_files(results.path))
 
 
 def _ask(

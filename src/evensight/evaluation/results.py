@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from evensight.annotations import Grid
 from evensight.datasets.examples import Example
+from evensight.datasets.stored import example_row
 from evensight.datasets.stored import schema as stored_schema
 from evensight.errors import InputError
 from evensight.questions.parsing import Outcome, outcome, parse_answer
@@ -51,18 +52,7 @@ def result_row(example: Example, raw: str, provenance: Mapping[str, Any]) -> dic
     """
     question = example.question
     return {
-        "id": example.id,
-        "task": question.task,
-        "question": question.text,
-        "options": list(question.options),
-        "answer": question.answer,
-        "slot": question.slot,
-        "row": example.cell.row,
-        "col": example.cell.col,
-        "area": example.area,
-        "box_xyxy_px": list(example.box.xyxy_px),
-        "frame_wh_px": [example.frame.width_px, example.frame.height_px],
-        **example.attributes,
+        **example_row(example),
         "raw": raw,
         "parsed": parse_answer(raw, question.options),
         "outcome": outcome(raw, question.options, question.answer).value,

@@ -6,7 +6,7 @@ the image counts to the nearest cell.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from PIL import Image
 from evensight.annotations import Annotation, Frame, Grid, Object
 from evensight.errors import InputError
 from evensight.photos.coco import CocoImage, CocoObject, CocoSplit
+from evensight.progress import track
 from evensight.runs import one_line
 
 MAX_PIXELS = 100_000_000
@@ -57,7 +58,7 @@ def single_instances(split: CocoSplit) -> tuple[Photo, ...]:
     return tuple(_photo(split, thing) for thing in alone)
 
 
-def readable(photos: Iterable[Photo], reject: Callable[[str, str], None]) -> tuple[Photo, ...]:
+def readable(photos: Sequence[Photo], reject: Callable[[str, str], None]) -> tuple[Photo, ...]:
     """Those whose image can be decoded and has the size that its annotation declares.
 
     Args:
@@ -66,7 +67,7 @@ def readable(photos: Iterable[Photo], reject: Callable[[str, str], None]) -> tup
     """
     faults: dict[tuple[Path, Frame], str | None] = {}
     kept = []
-    for photo in photos:
+    for photo in track(photos, "checking photographs", len(photos), "questions"):
         key = (photo.path, photo.annotation.frame)
         if key not in faults:
             faults[key] = _fault(*key)

@@ -7,7 +7,6 @@ A task knows its options, how the question is worded, and how the right answer f
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,8 +143,3 @@ def ask(
     options = order_options(task.options, answer, slot, rng)
     text = f"{task.sentence(annotation)} Choose from [{', '.join(options)}]."
     return Question(task.name, f"{instruction} {text}" if instruction else text, options, answer)
-
-
-def properties(values: Mapping[str, Sequence[str]]) -> tuple[Property, ...]:
-    """A property task for each attribute with its possible values."""
-    return tuple(Property(attribute, tuple(known)) for attribute, known in values.items())
