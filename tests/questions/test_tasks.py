@@ -98,7 +98,6 @@ def test_an_object_with_a_value_that_is_no_option_raises() -> None:
         ask(COLOR, Annotation(FRAME, (pink,)), 0, np.random.default_rng(0))
 
 
-
 def test_the_same_seed_asks_the_same_question() -> None:
     assert asked(RED_CIRCLE, seed=3) == asked(RED_CIRCLE, seed=3)
     assert asked(RED_CIRCLE, seed=3) != asked(RED_CIRCLE, seed=4)
