@@ -10,7 +10,7 @@ from peft import PeftModel
 
 from evensight.datasets.examples import SceneExamples
 from evensight.errors import InputError
-from evensight.models.embedded import build
+from evensight.models.embedded import EMBEDDED_FOLDER, build
 from evensight.models.loading import LoadedModel, identify, load
 from evensight.models.predict import Predictor
 from evensight.scenes.designs import SceneDesign
@@ -146,3 +146,12 @@ def test_an_adapter_of_other_weights_is_refused(few: SceneExamples, tmp_path: Pa
     processor.save_pretrained(tmp_path / "other")
     with pytest.raises(InputError, match="was trained on other weights than those of"):
         load(str(tmp_path / "other"), tmp_path / "run")
+
+
+def test_the_adapter_names_its_base_and_no_place_on_this_machine(few: SceneExamples, tmp_path: Path) -> None:
+    run(few, tmp_path / "run")
+    adapter = tmp_path / "run" / "adapter"
+    assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == "embedded"
+    texts = [path.read_text() for path in (tmp_path / "run").rglob("*") if path.suffix in (".json", ".md", ".csv")]
+    assert len(texts) == 4
+    assert not any(str(place) in text for text in texts for place in (tmp_path, EMBEDDED_FOLDER))

@@ -4,6 +4,7 @@ Only the components that are named are adapted, by default the attention of the 
 the table of trained parameters by component stands in the manifest.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from pydantic import Field
 
+from evensight import __version__
 from evensight.datasets.examples import ExampleSet
 from evensight.models.families import linear_layers, parameter_table
 from evensight.models.loading import LoadedModel, load, model_source, quiet_transformers, writing_weights
@@ -87,6 +89,7 @@ def finetune(
         losses = train(adapted, loaded.processor, examples, config, f"fine-tuning on {examples.info.name}")
         with atomic_folder(out / "adapter") as adapter, quiet_transformers(), writing_weights():
             adapted.save_pretrained(adapter)
+            write_text(adapter / "README.md", _card(model_name, examples, config, losses))
         rows = "".join(f"{step},{loss!r}\n" for step, loss in enumerate(losses, start=1))
         write_text(out / "losses.csv", "step,loss\n" + rows)
         facts = {
@@ -116,4 +119,25 @@ def _adapted(loaded: LoadedModel, config: FinetuneConfig) -> Any:
         adapted = get_peft_model(loaded.model, lora)
     # PEFT keeps the names in a set, whose order differs between processes: sorted, the same run has the same bytes.
     adapted.peft_config["default"].target_modules = sorted(names)
+    adapted.peft_config["default"].base_model_name_or_path = loaded.name  # and not where this machine has it
     return adapted
+
+
+def _card(model_name: str, examples: ExampleSet, config: FinetuneConfig, losses: list[float]) -> str:
+    settings = "\n".join(f"| {name} | {json.dumps(value)} |" for name, value in config.model_dump().items())
+    return f"""\
+---
+base_model: {json.dumps(model_name)}
+library_name: peft
+tags: [evensight, lora]
+---
+# A LoRA adapter for `{model_name}`
+
+Fine-tuned by evensight {__version__} on `{examples.info.name}`: {len(examples):,} questions where an object is, in
+{len(losses):,} steps; the last step's loss was {losses[-1]:.4f}. The data's and the model's hashes, the versions and
+the table of trained parameters stand in the run's manifest.json, beside this folder.
+
+| setting | value |
+|---|---|
+{settings}
+"""
