@@ -3,7 +3,7 @@
     python benchmarks/seeds.py --out runs/seeds --table docs/seeds.md
 
 Nothing is chosen by seed: seed s draws the embedded model's weights and its scenes, the fine-tuning's start and
-order, the control's cells and the order of all options. About five to eight minutes a seed on 2 cores. What is there
+order, the control's cells and the order of all options. About four minutes a seed on 2 cores. What is there
 and unchanged is not done again.
 """
 
