@@ -11,7 +11,7 @@ from peft import PeftModel
 from evensight.datasets.examples import SceneExamples
 from evensight.errors import InputError
 from evensight.models.embedded import EMBEDDED_FOLDER, build
-from evensight.models.loading import LoadedModel, identify, load
+from evensight.models.loading import LoadedModel, load
 from evensight.models.predict import Predictor
 from evensight.scenes.designs import SceneDesign
 from evensight.training.finetune import FinetuneConfig, config_for, finetune
@@ -26,7 +26,7 @@ def few(mini_train: SceneDesign) -> SceneExamples:
 
 def run(few: SceneExamples, out: Path, **overrides: Any) -> Any:
     config = config_for("embedded", {**SHORT, **overrides}, "the test")
-    return finetune("embedded", identify("embedded")["model"], few, config, out)
+    return finetune("embedded", few, config, out)
 
 
 def test_only_the_named_component_is_trained(few: SceneExamples, tmp_path: Path) -> None:

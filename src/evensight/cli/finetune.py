@@ -31,7 +31,6 @@ def finetune(
     Example: `evensight finetune --model embedded --data data/civet-train --out runs/balanced`
     """
     from evensight.datasets.stored import StoredExamples
-    from evensight.models.loading import identify
     from evensight.training.finetune import config_for
     from evensight.training.finetune import finetune as run
 
@@ -48,7 +47,7 @@ def finetune(
     overrides = {name: value for name, value in given.items() if value is not None}
     examples = StoredExamples(data)
     config = config_for(model, overrides, "the options")
-    manifest = run(model, identify(model)["model"], examples, config, out)
+    manifest = run(model, examples, config, out)
     facts = manifest.facts
     typer.echo(
         f"{out}: adapter after {facts['n_steps']:,} steps on {facts['n_examples']:,} examples, "

@@ -172,10 +172,15 @@ class SceneDesign:
 
     def cell(self, index: int) -> Cell:
         """The cell of scene `index`."""
-        cell = self.rows[index]["cell"]
-        if not isinstance(cell, Cell):
-            raise TypeError(f"the factor `cell` of `{self.name}` holds {cell!r}")
-        return cell
+        return cell_in(self.rows[index])
+
+
+def cell_in(row: Row) -> Cell:
+    """The value of the factor `cell` in a row."""
+    cell = row["cell"]
+    if not isinstance(cell, Cell):
+        raise TypeError(f"the factor `cell` holds {cell!r}")
+    return cell
 
 
 def design(name: str, seed: int = 0) -> SceneDesign:

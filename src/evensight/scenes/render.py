@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evensight.annotations import Annotation, Box, Cell, Frame, Grid, Object
 from evensight.errors import InputError
-from evensight.scenes.designs import Row, SceneDesign
+from evensight.scenes.designs import SceneDesign, cell_in
 from evensight.scenes.factors import SIZES
 from evensight.scenes.sprites import Sprite, sprite
 
@@ -52,7 +52,7 @@ def scene(design: SceneDesign, index: int, size_px: int) -> Scene:
     """
     row = design.rows[index]
     target = SceneObject(
-        str(row["shape"]), str(row["color"]), str(row.get("sheen", "none")), str(row["size"]), _cell(row)
+        str(row["shape"]), str(row["color"]), str(row.get("sheen", "none")), str(row["size"]), cell_in(row)
     )
     drawn = Scene(size_px, design.grid, target)
     check_size(design.grid, size_px)
@@ -113,10 +113,3 @@ def _extent_px(grid: Grid, size_px: int, share: float) -> int:
     ideal = share * size_px / max(grid.rows, grid.cols)
     parity = size_px % 2
     return 2 * round((ideal - parity) / 2) + parity
-
-
-def _cell(row: Row) -> Cell:
-    cell = row["cell"]
-    if not isinstance(cell, Cell):
-        raise TypeError(f"the factor `cell` holds {cell!r}")
-    return cell

@@ -22,7 +22,6 @@ from evensight.errors import InputError
 from evensight.evaluation.ask import evaluate
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.summary import Summary, summarise
-from evensight.models.loading import identify
 from evensight.photos.coco import has_split
 from evensight.reports.html import build_report
 from evensight.runs import RunFolder, read_json, write_json
@@ -164,7 +163,7 @@ def _train(study: Study, condition: str, examples: ExampleSet | None, out: Path,
     if examples is None:
         return None
     folder = out / "conditions" / condition
-    finetune(study.model, identify(study.model)["model"], examples, config, folder, replace=True)
+    finetune(study.model, examples, config, folder, replace=True)
     return folder
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from evensight import __version__
 from evensight.datasets.examples import ExampleSet
 from evensight.models.families import linear_layers, parameter_table
-from evensight.models.loading import LoadedModel, load, model_source, quiet_transformers, writing_weights
+from evensight.models.loading import LoadedModel, identify, load, model_source, quiet_transformers, writing_weights
 from evensight.runs import RunFolder, RunManifest, atomic_folder, fingerprint, hash_files, read_json, write_text
 from evensight.settings import checked
 from evensight.training.trainer import TrainingConfig, train
@@ -55,7 +55,6 @@ def config_for(model_name: str, overrides: Mapping[str, Any], where: str) -> Fin
 
 def finetune(
     model_name: str,
-    model_hash: str,
     examples: ExampleSet,
     config: FinetuneConfig,
     out: Path,
@@ -68,7 +67,6 @@ def finetune(
 
     Args:
         model_name: What `models.loading.load` loads.
-        model_hash: What `models.loading.identify` says of it.
         examples: What to learn from.
         config: What to adapt, and how.
         out: The run folder.
@@ -79,7 +77,7 @@ def finetune(
     """
     folder = RunFolder(out)
     settings = {"model": model_name, "data": dict(examples.info.config), **config.model_dump(mode="json")}
-    inputs = {"model": model_hash, "data": examples.hash}
+    inputs = identify(model_name) | {"data": examples.hash}
     with folder.locked():
         if folder.is_done("finetune", settings, inputs):
             return folder.manifest("finetune")

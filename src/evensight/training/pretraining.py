@@ -49,6 +49,9 @@ FINETUNE_SETTINGS: Mapping[str, Any] = {
 """How to fine-tune the model that comes out; saved beside it. It wants a rate 20 times that of its big sisters."""
 
 
+_FACTORS = ("shape", "color", "size")
+
+
 class PretrainingConfig(TrainingConfig):
     """The recipe's settings.
 
@@ -86,9 +89,7 @@ class PretrainingExamples(ExampleSet):
     def info(self) -> SetInfo:
         config = {"n_examples": self._n, "size_px": self._size_px, "placement": MAIN_OBJECT.name}
         notes = {"placement": MAIN_OBJECT.source}
-        return SetInfo(
-            "pretraining", config | {"seed": self._seed}, ("shape", "color", "size"), PAPER_GRID, (), notes
-        )
+        return SetInfo("pretraining", config | {"seed": self._seed}, _FACTORS, PAPER_GRID, (), notes)
 
     def __len__(self) -> int:
         return self._n
@@ -98,7 +99,7 @@ class PretrainingExamples(ExampleSet):
         task = self._tasks[index % len(self._tasks)]
         rng = np.random.default_rng((self._seed, index, 1))
         question = ask(task, annotation, int(rng.integers(len(task.options))), rng)
-        attributes = {name: annotation.objects[0].attributes[name] for name in self.info.factors}
+        attributes = {name: annotation.objects[0].attributes[name] for name in _FACTORS}
         return Example(f"pretraining-{index:06d}", question, attributes=attributes, **located(annotation, PAPER_GRID))
 
     @override
