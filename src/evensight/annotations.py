@@ -85,11 +85,15 @@ class Object:
         name: The noun that a question uses: a shape ("circle") or a category ("cat").
         box: The bounds of its visible pixels.
         attributes: What else is known of it, by the factor's name (`color`, `size`, ...).
+        mask_area_px: How many square pixels it covers, from its mask; none where no mask is known.
+        centroid_px: The centre of gravity of its mask, `(x, y)`; none where no mask is known.
     """
 
     name: str
     box: Box
     attributes: Mapping[str, str] = field(default_factory=dict)
+    mask_area_px: float | None = None
+    centroid_px: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
