@@ -15,7 +15,7 @@ side of the box is a whole number of pixels, the same for all shapes of a size; 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import ceil, floor, isfinite
+from math import ceil, isfinite
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -281,8 +281,8 @@ def _placing(shape: Shape, rotation_deg: float, fit: Fit, anchor: Anchor, side_p
     else:
         unit = extent_px(side_px, parity) / max(box[2] - box[0], box[3] - box[1])
     x, y = shape.centroid
-    turned = rotated(np.float64(x), np.float64(y), rotation_deg)
-    point = (float(turned[0]), float(turned[1])) if anchor == "centroid" else _center(box)
+    turned_x, turned_y = rotated(np.asarray(x), np.asarray(y), rotation_deg)
+    point = (float(turned_x), float(turned_y)) if anchor == "centroid" else _center(box)
     return _Placing(shape, rotation_deg, unit, box, point, parity)
 
 
@@ -345,9 +345,9 @@ def _spot_y(placing: _Placing) -> float:
 
     The point of the shape with some shape above and below that is nearest to -0.42.
     """
-    y = np.arange(-100, 101) / 100
+    y = np.arange(-110, 111) / 100
     center_x, center_y = placing.box_center_px
-    inside = placing.inside(np.float64(center_x), center_y + placing.half_px * y)
-    deep = inside & np.interp(y - 0.1, y, inside).astype(bool) & np.interp(y + 0.1, y, inside).astype(bool)
-    spots = y[deep] if deep.any() else y[inside]
+    inside = placing.inside(np.asarray(center_x), center_y + placing.half_px * y)
+    deep = inside[:-20] & inside[10:-10] & inside[20:]
+    spots = y[10:-10][deep] if deep.any() else y[inside]
     return float(spots[np.abs(spots + 0.42).argmin()])
