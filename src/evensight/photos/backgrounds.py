@@ -189,7 +189,7 @@ def square(image: Image.Image, size_px: int) -> Image.Image:
 
 def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
-        raise InputError("floating-point pixels have no agreed range: save the picture with 8 bits a channel")
+        raise ValueError("floating-point pixels have no agreed range, save it with 8 bits a channel")
     if image.mode.startswith("I"):  # 16 bits a channel; Pillow would clip at 255
         return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
