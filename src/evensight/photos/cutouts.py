@@ -41,6 +41,8 @@ MIN_BOX_SHARE = 0.2
 CACHE_BYTES = 64 * 2**20
 
 _SAMPLES = 4
+_FINE_PX = 4_000_000
+"""A larger object than that is drawn with one sample a pixel, to save memory."""
 _MARGIN_PX = 4
 _FAINT = 20
 """Coverage below this, of 255, is none: it would be seen as dirt, if at all, and would count to the box."""
@@ -170,6 +172,8 @@ class Cutouts:
         Raises:
             InputError: The photograph can't be read any more.
         """
+        if side_px < 1:
+            raise ValueError(f"a cut-out's side is 1 px or more, got {side_px}")
         thing = self._member(category, k)
         key = (thing.id, "side", float(side_px))
         found = self._cuts.get(key)
@@ -181,6 +185,8 @@ class Cutouts:
         Raises:
             InputError: The photograph can't be read any more.
         """
+        if area_px < 4:
+            raise ValueError(f"a cut-out's area is 4 px or more, got {area_px}")
         thing = self._member(category, k)
         key = (thing.id, "area", float(area_px))
         found = self._cuts.get(key)
@@ -206,14 +212,13 @@ class Cutouts:
 
     def _chosen(self, things: Sequence[CocoObject]) -> dict[str, tuple[CocoObject, ...]]:
         fit: dict[str, list[CocoObject]] = defaultdict(list)
-        unreadable: dict[int, str | None] = {}
+        image_faults: dict[int, str | None] = {}
         for thing in track(things, "choosing cut-outs", len(things), "objects"):
             image = self._split.images[thing.image_id]
-            fault = _fault(thing, image.frame, self._selection)
-            if fault is None:
-                if image.id not in unreadable:
-                    unreadable[image.id] = _image_fault(image)
-                fault = unreadable[image.id]
+            fault = _box_fault(thing, image.frame, self._selection)
+            if fault is None and image.id not in image_faults:
+                image_faults[image.id] = _image_fault(image)
+            fault = fault or image_faults[image.id] or _mask_fault(thing, image.frame, self._selection)
             if fault is None:
                 fit[thing.category].append(thing)
             else:
@@ -304,12 +309,13 @@ def _checked_polygons(segmentation: Any) -> list[NDArray[np.float64]]:
 
 def _drawn(polygons: Iterable[NDArray[np.float64]], window: Window) -> Mask:
     x0, y0, x1, y1 = window
-    canvas = Image.new("L", ((x1 - x0) * _SAMPLES, (y1 - y0) * _SAMPLES))
+    n = _SAMPLES if (x1 - x0) * (y1 - y0) <= _FINE_PX else 1
+    canvas = Image.new("L", ((x1 - x0) * n, (y1 - y0) * n))
     pen = ImageDraw.Draw(canvas)
     for polygon in polygons:  # samples lie in the middle of their squares, hence the half
-        at = (polygon - (x0, y0)) * _SAMPLES - 0.5
+        at = (polygon - (x0, y0)) * n - 0.5
         pen.polygon([(float(x), float(y)) for x, y in at], fill=255)
-    samples = np.asarray(canvas).reshape(y1 - y0, _SAMPLES, x1 - x0, _SAMPLES)
+    samples = np.asarray(canvas).reshape(y1 - y0, n, x1 - x0, n)
     return np.rint(samples.mean(axis=(1, 3))).astype(np.uint8)
 
 
@@ -346,34 +352,34 @@ def _asked_for(split: CocoSplit, categories: Sequence[str] | None) -> list[CocoO
     return sorted((thing for thing in split.objects if thing.category in wanted), key=lambda o: (o.image_id, o.id))
 
 
-def _fault(thing: CocoObject, frame: Frame, selection: Selection) -> str | None:
-    """Why an object is not fit to be cut out; none if it is. The quick reasons come first."""
+def _box_fault(thing: CocoObject, frame: Frame, selection: Selection) -> str | None:
+    """Why an object is not fit to be cut out, as far as its box tells."""
     if thing.is_crowd:
         return "crowd"
     x0, y0, x1, y1 = thing.box.xyxy_px
     if min(x1 - x0, y1 - y0) < selection.min_side_px:
         return f"a side of less than {selection.min_side_px} px"
-    if not _is_clear_of_edges((x0, y0, x1, y1), frame):
-        return "cut off by the photograph's edge"
+    return None if _is_clear_of_edges(thing.box.xyxy_px, frame) else "cut off by the photograph's edge"
+
+
+def _mask_fault(thing: CocoObject, frame: Frame, selection: Selection) -> str | None:
+    """Why an object is not fit to be cut out, as far as its mask tells; its image has been looked at before."""
     try:
-        mask, window = mask_of(thing.segmentation, frame)
+        mask, (left, top, _, _) = mask_of(thing.segmentation, frame)
     except ValueError:
         return "segmentation that is none of COCO's"
-    return _mask_fault(mask, window, frame, selection)
-
-
-def _mask_fault(mask: Mask, window: Window, frame: Frame, selection: Selection) -> str | None:
     piece, share = _main_piece(mask)
-    x0, y0, x1, y1 = _bounds(piece > 127)
-    if share == 0 or min(x1 - x0, y1 - y0) < selection.min_side_px / 2:
+    inside = _inset(piece) > 127
+    x0, y0, x1, y1 = _bounds(inside)
+    if min(x1 - x0, y1 - y0) < selection.min_side_px / 2:
         return "mask that does not fill its box"
     if share < selection.min_main_piece:
         return "in more than one piece"
-    if not _is_clear_of_edges((x0 + window[0], y0 + window[1], x1 + window[0], y1 + window[1]), frame):
-        return "cut off by the photograph's edge"
-    if (piece > 127).sum() < selection.min_box_share * (x1 - x0) * (y1 - y0):
+    if inside.sum() < selection.min_box_share * (x1 - x0) * (y1 - y0):
         return "mask that does not fill its box"
-    return None
+    x0, y0, x1, y1 = _bounds(piece > 127)
+    is_whole = _is_clear_of_edges((x0 + left, y0 + top, x1 + left, y1 + top), frame)
+    return None if is_whole else "cut off by the photograph's edge"
 
 
 def _is_clear_of_edges(xyxy_px: tuple[float, float, float, float], frame: Frame) -> bool:
