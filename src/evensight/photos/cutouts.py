@@ -500,5 +500,3 @@ def _sealed(cut: Cutout) -> Cutout:
     cut.alpha.setflags(write=False)
     cut.rgb.setflags(write=False)
     return cut
-
-

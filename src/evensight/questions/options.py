@@ -91,7 +91,9 @@ def dealt_slots(
     number = {pair: k for k, pair in enumerate(pairs)}
     pair_of = [number[pair] for pair in asked]
     dealt = np.zeros((n_slots, len(pairs)), dtype=np.int64)
-    _deal(np.bincount(pair_of, minlength=len(pairs)).astype(np.int64), _membership(pairs), range(n_slots), seed, dealt)
+    _deal(
+        np.bincount(pair_of, minlength=len(pairs)).astype(np.int64), _membership(pairs), range(n_slots), seed, dealt
+    )
     stacks = [np.repeat(np.arange(n_slots), dealt[:, k]).tolist() for k in range(len(pairs))]
     drawn = [shuffled(stack, seed, "slots", k) for k, stack in enumerate(stacks)]
     return [drawn[k].pop() for k in pair_of]

@@ -111,9 +111,7 @@ def design_file(name: str) -> DesignFile:
     return _read(path, f"the design `{path}`")
 
 
-def build(
-    file: DesignFile, seed: int = 0, pools: Pools = NO_POOLS, part: str | None = None
-) -> SceneDesign:
+def build(file: DesignFile, seed: int = 0, pools: Pools = NO_POOLS, part: str | None = None) -> SceneDesign:
     """The design that a file describes; the arguments are those of `design`.
 
     Raises:
@@ -223,7 +221,7 @@ def _placed(rows: Design, name: str, grid: Grid, seed: int) -> Design:
     if name not in PLACEMENTS:
         raise one_of("the placement", name, PLACEMENTS)
     if PLACEMENTS[name].grid != grid:
-        raise InputError(f"the placement `{name}` was counted on a {PLACEMENTS[name].grid} grid, the design has {grid}")
+        raise InputError(
+            f"the placement `{name}` was counted on a {PLACEMENTS[name].grid} grid, the design has {grid}"
+        )
     return Placed(rows, PLACEMENTS[name], seed)
-
-

@@ -6,19 +6,19 @@ through the cells. *Drawn*: how far an object is moved in its cell. What else th
 drawn by `distractors`; it is the same in whatever cell the target is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from evensight.annotations import Cell, Grid
 from evensight.errors import InputError
-from evensight.randomness import Permutation, below, mix, shuffled
+from evensight.randomness import below, shuffled
 from evensight.scenes import distractors
 from evensight.scenes.designs import CELL, Design, Row, cells_crossed
 from evensight.scenes.factors import FACTORS, POOLED_GROUNDS, Color, Value, size_share, spelled
 from evensight.scenes.pools import NO_POOLS, Pools
 from evensight.scenes.render import Anchor, Fit, Scene, SceneObject, cell_side_px, placed, room_px
-from evensight.scenes.shapes import same_when_rotated
+from evensight.scenes.shapes import SHAPES, same_when_rotated
 from evensight.scenes.sprites import Look, bounds_px
 
 MIN_EXTENT_PX = 4
@@ -130,7 +130,7 @@ class Composer:
         row = self.design.rows[index]
         cell = cell_in(row)
         target = self._target(row, cell, index)
-        objects = (target,)
+        objects: tuple[SceneObject, ...] = (target,)
         if row.get("distractors", 0):
             objects = (target, *self._distractors(row, target, index))
         background = row.get("background", _BLACK)
@@ -221,9 +221,7 @@ class Composer:
 
     def _jittered(self, scene: Scene, share: float, index: int) -> Scene:
         moved = tuple(self._moved(scene, thing, share, index, k) for k, thing in enumerate(scene.objects))
-        return Scene(
-            scene.size_px, scene.grid, moved, scene.background, scene.member, scene.fit, scene.anchor
-        )
+        return Scene(scene.size_px, scene.grid, moved, scene.background, scene.member, scene.fit, scene.anchor)
 
     def _moved(self, scene: Scene, thing: SceneObject, share: float, index: int, k: int) -> SceneObject:
         room = room_px(scene.grid, scene.size_px, placed(scene, thing, self.pools)[0])
@@ -254,7 +252,9 @@ def check_drawable(design: SceneDesign, size_px: int, pools: Pools) -> None:
     """
     names = design.rows.factor_names
     if CELL not in names or ("shape" in names) == ("category" in names):
-        raise InputError(f"the design `{design.name}` has {', '.join(names)}: expected a cell, and a shape or category")
+        raise InputError(
+            f"the design `{design.name}` has {', '.join(names)}: expected a cell, and a shape or category"
+        )
     sides = [size_share(size) * cell_side_px(design.grid, size_px) for size in _sizes(design)]
     if round(min(sides)) < MIN_EXTENT_PX:
         fits = int(size_px * MIN_EXTENT_PX / min(sides)) + 1
@@ -297,7 +297,7 @@ def _check_shapes(design: SceneDesign, size_px: int, side_px: float) -> None:
                     f"{size_px / design.grid.cols:.0f} x {size_px / design.grid.rows:.0f} px: choose smaller sizes, "
                     "or equal boxes (fit: box)"
                 )
-            twin = next((other for other in turns[:k] if same_when_rotated(shape, turned, other)), None)
+            twin = next((other for other in turns[:k] if same_when_rotated(SHAPES[shape], turned, other)), None)
             if twin is not None:
                 raise InputError(
                     f"a {shape} turned by {turned:g} degrees looks as one turned by {twin:g}: leave out one of the "

@@ -479,7 +479,8 @@ def hold_out(design: Design, selections: Sequence[Selection]) -> Split:
     """
     held_out = [_selected(selection) for selection in selections]
     train: Design = reduce(Minus, held_out, design)
-    test: Design = reduce(_joined, [Where(design, part) for part in held_out])
+    tests: list[Design] = [Where(design, part) for part in held_out]
+    test = reduce(_joined, tests)
     for part in held_out:
         if len(part.factors) > 1:
             _check_trained(train, part)

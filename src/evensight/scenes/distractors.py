@@ -74,7 +74,7 @@ def candidates(target: Look, looks: Sequence[Look], kind: str) -> list[tuple[Loo
 
 
 def chosen(groups: Sequence[Sequence[Look]], n: int, number: int, seed: int) -> list[Look]:
-    """n different looks, drawn from the groups by turns.
+    """N different looks, drawn from the groups by turns.
 
     Raises:
         InputError: There are fewer.

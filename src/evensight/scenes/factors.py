@@ -238,7 +238,9 @@ def _angle(written: object) -> Value:
 
 FACTORS: Mapping[str, FactorKind] = {
     "shape": FactorKind(_choice(*SHAPES), None, f"one of {', '.join(SHAPES)}"),
-    "category": FactorKind(_category, None, "a category of real objects, cut out of photographs, in place of a shape"),
+    "category": FactorKind(
+        _category, None, "a category of real objects, cut out of photographs, in place of a shape"
+    ),
     "color": FactorKind(color, Color("white", COLORS["white"]), "a name, #rrggbb, or NAME=#rrggbb"),
     "sheen": FactorKind(_choice(*SHEENS), "none", f"one of {', '.join(SHEENS)}"),
     "size": FactorKind(_size, "large", "large, small, or a share of the cell's side"),

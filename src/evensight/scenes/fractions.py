@@ -139,7 +139,7 @@ def digits_of(sizes: Sequence[int]) -> tuple[Digit, ...]:
 
 
 def _of_prime(digits: tuple[Digit, ...], prime: int, n: int, seed: int) -> list[Equation] | None:
-    """n equations modulo a prime whose combinations each involve three factors or more; None if none were found."""
+    """N equations modulo a prime whose combinations each involve three factors or more; None if none were found."""
     mine = [k for k, digit in enumerate(digits) if digit.prime == prime]
     if len(mine) <= n or prime**n > _MAX_WORDS:
         return None

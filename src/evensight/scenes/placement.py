@@ -40,7 +40,7 @@ class Placement:
 
     @cached_property
     def _ends(self) -> list[int]:
-        return np.cumsum(self.counts).tolist()
+        return [int(end) for end in np.cumsum(self.counts)]
 
     def cell(self, ticket: int) -> Cell:
         """The cell of counted object `ticket`, from 0 to n - 1: so each cell has the probability that it has here."""

@@ -16,6 +16,9 @@ from evensight.errors import InputError
 from evensight.scenes.factors import Color, Value
 from evensight.scenes.grounds import DrawnGround, Ground, PlainGround
 
+Cut = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Coverage, uint8 `[height, width]`, and colours, uint8 `[height, width, 3]`."""
+
 
 class CutoutPool(Protocol):
     """Real objects by category, each with its mask."""
@@ -34,10 +37,11 @@ class CutoutPool(Protocol):
     def member_name(self, category: str, k: int) -> str:
         """The name of object k of a category."""
 
-    def cut(
-        self, category: str, k: int, side_px: int, *, area_px: float | None = None
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Object k: coverage `[height, width]` and colours `[height, width, 3]`, its larger side `side_px`."""
+    def cut(self, category: str, k: int, side_px: int) -> Cut:
+        """Object k of a category, its larger side being `side_px`: coverage and colours."""
+
+    def cut_of_area(self, category: str, k: int, area_px: float) -> Cut:
+        """Object k of a category, its mask covering `area_px` square pixels: coverage and colours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +90,8 @@ class Pools:
         """
         if self.cutouts is None:
             raise InputError(
-                "the factor `category` needs real objects to cut out: name a COCO folder with `--photos` and `--split`"
+                "the factor `category` needs real objects to cut out: name a COCO folder with `--photos` and "
+                "`--split`"
             )
         return self.cutouts
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from evensight.annotations import Annotation, Box, Cell, Frame, Grid, Object
 from evensight.scenes.factors import BLACK, Color, Value, size_share
 from evensight.scenes.pools import NO_POOLS, Pools
-from evensight.scenes.sprites import Look, Sprite, cut_sprite, sprite
+from evensight.scenes.sprites import AREA_SHARE, Look, Sprite, cut_sprite, sprite
 
 Image = NDArray[np.uint8]
 """RGB pixels, uint8 `[height, width, 3]`."""
@@ -143,13 +143,12 @@ def _cut_out(
     pools: Pools, category: str, member: int, side_px: float, style: tuple[Fit, Anchor], parity: int
 ) -> Sprite:
     fit, anchor = style
-    area_px = CUTOUT_AREA_SHARE * side_px**2 if fit == "area" else None
-    alpha, rgb = pools.objects().cut(category, member, round(side_px), area_px=area_px)
+    pool = pools.objects()
+    if fit == "area":
+        alpha, rgb = pool.cut_of_area(category, member, AREA_SHARE * side_px**2)
+    else:
+        alpha, rgb = pool.cut(category, member, round(side_px))
     return cut_sprite(alpha, rgb, parity, anchor)
-
-
-CUTOUT_AREA_SHARE = 0.3
-"""With equal areas, a real object's share of the square of its nominal side."""
 
 
 @lru_cache(maxsize=65_536)
