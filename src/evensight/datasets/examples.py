@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from PIL import Image
 from typing_extensions import override
 
@@ -129,7 +128,7 @@ class SceneExamples(ExampleSet):
         self._seed = seed
         self._task = task or AbsolutePosition(design.grid)
         # The crossing's Sudoku square is one of nine slots on the paper's grid.
-        self._is_crossed = design.is_crossed and design.grid == PAPER_GRID and len(self._task.options) == 9
+        self._is_crossed = design.is_crossed and design.grid == PAPER_GRID and self._task.n_slots == 9
         self._slots = None if self._is_crossed else self._deal_slots()
 
     @property
@@ -142,7 +141,7 @@ class SceneExamples(ExampleSet):
             claims += [(factor, place) for factor in factors for place in PLACES]
         if self._is_crossed:
             claims += [("row", "slot"), ("col", "slot")]
-        if len(design.grid) % len(self._task.options) == 0:  # then every object has every slot equally often
+        if len(design.grid) % self._task.n_slots == 0:  # then every object has every slot equally often
             claims += [(factor, "slot") for factor in factors]
         config = {
             "design": design.name,
@@ -162,8 +161,7 @@ class SceneExamples(ExampleSet):
         design = self._design
         row = design.rows[index]
         annotation = self.annotation(index)
-        rng = np.random.default_rng((self._seed, index, 1))
-        question = ask(self._task, annotation, self._slot(index), rng)
+        question = ask(self._task, annotation, self._slot(index), self._seed, index)
         return Example(
             id=f"{design.name}-{index:06d}",
             question=question,
@@ -184,14 +182,14 @@ class SceneExamples(ExampleSet):
             return self._slots[index]
         design = self._design
         shown = index // len(design.grid)
-        return crossed_slot(design.cell(index), design.grid, shown, len(self._task.options))
+        return crossed_slot(design.cell(index), design.grid, shown, self._task.n_slots)
 
     def _deal_slots(self) -> list[int]:
         design = self._design
         cells = [design.cell(index) for index in range(len(design))]
         places = [(design.grid.area_of(cell), cell) for cell in cells]
-        shown = [index // len(design.grid) for index in range(len(design))]
-        return dealt_slots(places, shown, len(self._task.options), np.random.default_rng((self._seed, 2)))
+        shown = [(index // len(design.grid),) for index in range(len(design))]
+        return dealt_slots(places, shown, self._task.n_slots, self._seed)
 
 
 def located(annotation: Annotation, grid: Grid) -> dict[str, Any]:

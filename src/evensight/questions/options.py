@@ -91,7 +91,9 @@ def dealt_slots(
     number = {pair: k for k, pair in enumerate(pairs)}
     pair_of = [number[pair] for pair in asked]
     dealt = np.zeros((n_slots, len(pairs)), dtype=np.int64)
-    _deal(np.bincount(pair_of, minlength=len(pairs)).astype(np.int64), _membership(pairs), range(n_slots), seed, dealt)
+    _deal(
+        np.bincount(pair_of, minlength=len(pairs)).astype(np.int64), _membership(pairs), range(n_slots), seed, dealt
+    )
     stacks = [np.repeat(np.arange(n_slots), dealt[:, k]).tolist() for k in range(len(pairs))]
     drawn = [shuffled(stack, seed, "slots", k) for k, stack in enumerate(stacks)]
     return [drawn[k].pop() for k in pair_of]
@@ -124,8 +126,10 @@ def _deal(
     if len(slots) == 1:
         dealt[slots[0]] = left
         return
-    half = len(slots) // 2
     here = np.flatnonzero(left)
+    if not here.size:
+        return
+    half = len(slots) // 2
     first = np.zeros_like(left)
     costs = np.array([unit(seed, "slot costs", slots.start, slots.stop, k) for k in here.tolist()])
     first[here] = _fair_share(left[here], groups[:, here], half, len(slots), costs)
