@@ -126,8 +126,10 @@ def _deal(
     if len(slots) == 1:
         dealt[slots[0]] = left
         return
-    half = len(slots) // 2
     here = np.flatnonzero(left)
+    if not here.size:
+        return
+    half = len(slots) // 2
     first = np.zeros_like(left)
     costs = np.array([unit(seed, "slot costs", slots.start, slots.stop, k) for k in here.tolist()])
     first[here] = _fair_share(left[here], groups[:, here], half, len(slots), costs)

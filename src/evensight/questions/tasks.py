@@ -127,7 +127,7 @@ class Task(ABC):
         objects = annotation.objects
         if len(objects) < self.n_objects_min:
             raise InputError(
-                f"`{self.name}` needs {self.n_objects_min} or more objects, the picture has {len(objects)}"
+                f"`{self.name}` needs {self.n_objects_min} or more objects in a picture, got `{len(objects)}`"
             )
         if len(objects) > 1:
             descriptions = [thing.description for thing in objects]
@@ -312,7 +312,12 @@ class Property(Task):
         return _attribute(annotation.objects[0], self.attribute)
 
     @override
+    def named(self, annotation: Annotation) -> tuple[Object, ...]:
+        return ()  # not by its description
+
+    @override
     def check(self, annotation: Annotation) -> None:
+        super().check(annotation)
         target, *others = annotation.objects
         if others:
             name = self._named_as(target)

@@ -20,6 +20,7 @@ from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
 from evensight.models.embedded import build
 from evensight.models.loading import quiet_transformers, writing_weights
 from evensight.questions.tasks import INSTRUCTION, AbsolutePosition, Property, Task, ask
+from evensight.randomness import below
 from evensight.runs import atomic_folder, versions, write_json
 from evensight.scenes.factors import COLORS, SHAPES, SIZES
 from evensight.scenes.placement import MAIN_OBJECT
@@ -97,8 +98,8 @@ class PretrainingExamples(ExampleSet):
     def __getitem__(self, index: int) -> Example:
         annotation = annotate(self._scene(index))
         task = self._tasks[index % len(self._tasks)]
-        rng = np.random.default_rng((self._seed, index, 1))
-        question = ask(task, annotation, int(rng.integers(len(task.options))), rng)
+        slot = below(task.n_slots, self._seed, "slot", index)
+        question = ask(task, annotation, slot, self._seed, index)
         attributes = {name: annotation.objects[0].attributes[name] for name in _FACTORS}
         return Example(f"pretraining-{index:06d}", question, attributes=attributes, **located(annotation, PAPER_GRID))
 
