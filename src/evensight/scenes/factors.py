@@ -47,6 +47,7 @@ COLORS: Mapping[str, RGB] = {
     "cyan": (0, 255, 255),
     "white": (255, 255, 255),
 }
+PAPER_SHAPES = ("square", "circle", "triangle", "star", "plus")
 BLACK = Color("black", (0, 0, 0))
 SHEENS = ("none", "matte", "glossy")
 SIZES: Mapping[str, float] = {"large": 0.86, "small": 0.43}

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 from pydantic import Field
 from typing_extensions import override
@@ -22,7 +21,7 @@ from evensight.models.loading import quiet_transformers, writing_weights
 from evensight.questions.tasks import INSTRUCTION, AbsolutePosition, Property, Task, ask
 from evensight.randomness import below
 from evensight.runs import atomic_folder, versions, write_json
-from evensight.scenes.factors import COLORS, SHAPES, SIZES
+from evensight.scenes.factors import COLORS, PAPER_SHAPES, SIZES, Color
 from evensight.scenes.placement import MAIN_OBJECT
 from evensight.scenes.render import Scene, SceneObject, annotate, render
 from evensight.training.finetune import SETTINGS_NAME
@@ -82,7 +81,7 @@ class PretrainingExamples(ExampleSet):
             position,
             position,
             Property("color", tuple(COLORS)),
-            Property("shape", SHAPES),
+            Property("shape", PAPER_SHAPES),
         )
 
     @property
@@ -108,10 +107,13 @@ class PretrainingExamples(ExampleSet):
         return Image.fromarray(render(self._scene(index)))
 
     def _scene(self, index: int) -> Scene:
-        rng = np.random.default_rng((self._seed, index, 0))
-        shape, color, size = (str(rng.choice(list(values))) for values in (SHAPES, COLORS, SIZES))
-        cell = MAIN_OBJECT.draw(rng)
-        return Scene(self._size_px, PAPER_GRID, SceneObject(shape, color, "none", size, cell))
+        shape, color, size = (
+            values[below(len(values), self._seed, name, index)]
+            for name, values in zip(_FACTORS, (PAPER_SHAPES, tuple(COLORS), tuple(SIZES)), strict=True)
+        )
+        cell = MAIN_OBJECT.cell(below(MAIN_OBJECT.n, self._seed, "cell", index))
+        target = SceneObject(shape, Color(color, COLORS[color]), "none", size, cell)
+        return Scene(self._size_px, PAPER_GRID, (target,))
 
 
 def pretrain(out: Path, config: PretrainingConfig) -> Mapping[str, Any]:
@@ -192,4 +194,4 @@ def vocabulary() -> list[str]:
     """The words that the embedded model's tokenizer knows as single tokens."""
     sentences = f"{INSTRUCTION} Where is the object? What is the color, shape, size of the object? Choose from"
     words = sentences.replace(".", "").replace("?", "").replace(",", "").split()
-    return [*words, *COLORS, *SHAPES, *SIZES, *CATEGORIES.replace(",", "").split()]
+    return [*words, *COLORS, *PAPER_SHAPES, *SIZES, *CATEGORIES.replace(",", "").split()]
