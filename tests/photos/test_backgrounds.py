@@ -1,4 +1,6 @@
 import pickle
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,8 +149,12 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(folder: Path, monkeypatc
 
 
 def test_a_bomb_is_refused(folder: Path) -> None:
-    Image.new("1", (40_000, 40_000)).save(folder / "a.png")
-    refused(lambda: PhotoBackgrounds(folder), "a.png")
+    Image.new("1", (8, 8)).save(folder / "a.png")
+    content = bytearray((folder / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 40_000, 40_000)  # the header's width and height, and its checksum
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (folder / "a.png").write_bytes(content)
+    refused(lambda: PhotoBackgrounds(folder), "a.png", "1600000000 pixels")
 
 
 def test_floating_point_pixels_are_refused(folder: Path) -> None:

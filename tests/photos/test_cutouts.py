@@ -102,14 +102,13 @@ def test_a_polygon_by_hand() -> None:
     mask = whole([rectangle(10, 20, 30, 25)], FRAME)
     inside = np.zeros((100, 120))
     inside[20:25, 10:30] = 1
-    assert np.abs(mask - inside).max() <= 0.5
-    assert np.array_equal(mask > 0.5, inside > 0.5)
-    assert mask.sum() == pytest.approx(100, rel=0.07)
+    assert np.abs(mask - inside).max() < 0.15
+    assert mask.sum() == pytest.approx(100, rel=0.04)
 
 
 def test_a_polygon_has_soft_edges() -> None:
     mask = whole([rectangle(10.5, 20, 30, 40)], FRAME)
-    assert 0.4 < mask[30, 10] < 0.9
+    assert 0.45 < mask[30, 10] < 0.65
     assert mask[30, 9] == 0
     assert mask[30, 11] == 1
 
@@ -127,7 +126,7 @@ def test_a_polygon_off_the_photograph_is_cut_at_its_edge() -> None:
 
 
 N = 120 * 100
-BAD = [
+BAD: list[Any] = [
     None,
     5,
     "x",
@@ -328,7 +327,8 @@ def test_thin_parts_keep_their_own_colour(make_coco: MakeCoco) -> None:
 def test_the_colours_are_in_their_places(make_coco: MakeCoco) -> None:
     root = make_coco(FILES, IMAGES, [thing(1, [rectangle(20, 20, 80, 80)])])
     pixels = np.zeros((100, 120, 3), np.uint8)
-    pixels[:50, :50], pixels[:50, 50:], pixels[50:, :50], pixels[50:, 50:] = (255, 0, 0), (0, 255, 0), (0, 0, 255), 255
+    pixels[:50, :50, 0] = pixels[:50, 50:, 1] = pixels[50:, :50, 2] = 255
+    pixels[50:, 50:] = 255
     paint(root, pixels)
     cut = Cutouts.of_coco(root, "val2017").cut("cat", 0, 40)
     corners = [cut.rgb[y, x].tolist() for y, x in ((5, 5), (5, 35), (35, 5), (35, 35))]
@@ -383,6 +383,7 @@ def test_real_masks_are_those_of_pycocotools(photos_root: Path) -> None:
     coco_mask = pytest.importorskip("pycocotools.mask")
     split = read_split(photos_root, "val2017", with_segmentations=True)
     n_seen = {"polygons": 0, "run lengths": 0}
+    overlaps = []
     for thing in split.objects:
         if min(thing.box.x1_px - thing.box.x0_px, thing.box.y1_px - thing.box.y0_px) < 48:
             continue
@@ -394,8 +395,10 @@ def test_real_masks_are_those_of_pycocotools(photos_root: Path) -> None:
         expected = coco_mask.decode(codes if is_code else coco_mask.merge(codes)).astype(bool)
         mine = whole(thing.segmentation, frame) > 0.5
         overlap = (mine & expected).sum() / (mine | expected).sum()
-        assert overlap == 1 if is_code else overlap > 0.95, thing
+        assert overlap == 1 if is_code else overlap > 0.965, thing
+        overlaps.append(overlap)
     assert min(n_seen.values()) > 10
+    assert np.mean(overlaps) > 0.99
 
 
 @pytest.mark.photos

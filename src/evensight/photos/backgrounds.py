@@ -111,7 +111,7 @@ class PhotoBackgrounds:
         path = self._path(k)
         content = _read(path)
         if sha256(content).hexdigest() != self._hashes[k]:
-            raise InputError(f"`{path}` has changed since the set was begun: put the old picture back, or begin again")
+            raise InputError(f"`{path}` has changed since the set was begun: put the old one back or begin again")
         return np.array(square(upright_rgb(content, path), size_px))
 
 
@@ -191,7 +191,9 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range, save it with 8 bits a channel")
     if image.mode.startswith("I"):  # 16 bits a channel; Pillow would clip at 255
-        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)).convert(
+            "RGB"
+        )
     if image.has_transparency_data:
         colored = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", colored.size, (0, 0, 0, 255)), colored).convert("RGB")
@@ -243,4 +245,6 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"`{path}` can't be read: {one_line(error)}; mend it or take it out of the folder") from error
+        raise InputError(
+            f"`{path}` can't be read: {one_line(error)}; mend it or take it out of the folder"
+        ) from error

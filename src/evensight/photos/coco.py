@@ -206,9 +206,7 @@ def _objects(
         seen.add(entry["id"])
         crowd = bool(entry.get("iscrowd", 0))
         category = categories[entry["category_id"]]
-        objects.append(
-            CocoObject(entry["id"], entry["image_id"], category, box, crowd, entry.get("segmentation"))
-        )
+        objects.append(CocoObject(entry["id"], entry["image_id"], category, box, crowd, entry.get("segmentation")))
     return tuple(objects), frozenset(unplaced)
 
 
