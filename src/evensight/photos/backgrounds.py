@@ -111,9 +111,7 @@ class PhotoBackgrounds:
         path = self._path(k)
         content = _read(path)
         if sha256(content).hexdigest() != self._hashes[k]:
-            raise InputError(
-                f"`{path}` has changed since the set was begun: put the old picture back, or begin again"
-            )
+            raise InputError(f"`{path}` has changed since the set was begun: put the old one back or begin again")
         return np.array(square(upright_rgb(content, path), size_px))
 
 
