@@ -212,6 +212,10 @@ def test_pictures_are_kept_read_only_until_the_room_is_used_up(folder: Path) -> 
     assert pool.pixels(0, 10) is first
     with pytest.raises(ValueError, match="read-only"):
         first[0, 0, 0] = 1
+    pool.pixels(1, 10)
+    assert pool.pixels(0, 10) is first
+    pool.pixels(2, 10)  # room for two: the one not used for longest is 1
+    assert pool.pixels(0, 10) is first
     for k in (1, 2):
         pool.pixels(k, 10)
     assert pool.pixels(0, 10) is not first

@@ -113,6 +113,15 @@ def test_a_polygon_has_soft_edges() -> None:
     assert mask[30, 11] == 1
 
 
+def test_a_disc_is_where_and_as_large_as_its_polygon() -> None:
+    turn = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    mask = whole([np.stack([60.3 + 30 * np.cos(turn), 50.7 + 30 * np.sin(turn)], axis=1).ravel().tolist()], FRAME)
+    y, x = np.indices(mask.shape) + 0.5  # a pixel's centre
+    assert mask.sum() == pytest.approx(np.pi * 900, rel=0.006)
+    assert (mask * x).sum() / mask.sum() == pytest.approx(60.3, abs=0.03)
+    assert (mask * y).sum() / mask.sum() == pytest.approx(50.7, abs=0.03)
+
+
 def test_several_polygons_are_one_mask() -> None:
     parts = [rectangle(10, 10, 30, 30), rectangle(25, 10, 50, 30)]
     both = whole(parts, FRAME)
@@ -271,11 +280,11 @@ def test_the_longer_side_is_what_was_asked_for_to_the_pixel(shapes: Cutouts, sid
         assert_cut_to_bounds(cut)
 
 
-@pytest.mark.parametrize("area", [100, 333.3, 1000, 5000])
+@pytest.mark.parametrize("area", [30, 100, 333.3, 1000, 5000])
 def test_the_area_is_what_was_asked_for(shapes: Cutouts, area: float) -> None:
     for k in range(shapes.count("cat")):
         cut = shapes.cut_of_area("cat", k, area)
-        assert cut.alpha.sum() / 255 == pytest.approx(area, rel=0.01)
+        assert cut.alpha.sum() / 255 == pytest.approx(area, rel=0.003)
         assert_cut_to_bounds(cut)
 
 
@@ -300,6 +309,20 @@ def test_any_mask_that_is_fit_gives_a_cut_of_the_side(seed: int, side: int) -> N
     assert_cut_to_bounds(cut)
 
 
+@pytest.mark.parametrize("upside_down", [False, True])
+@pytest.mark.parametrize("side", [5, 6, 9])
+def test_a_mast_too_thin_to_be_seen_does_not_count_to_the_side(side: int, upside_down: bool) -> None:
+    from evensight.photos import cutouts
+
+    mask = np.zeros((400, 120), np.uint8)
+    mask[10:200, 58:61] = mask[200:390, 10:110] = 255
+    if upside_down:
+        mask = np.ascontiguousarray(mask[::-1])
+    cut = cutouts._of_side(cutouts._without_halo(mask, np.zeros((400, 120, 3), np.uint8)), side)
+    assert max(cut.alpha.shape) == side
+    assert_cut_to_bounds(cut)
+
+
 @pytest.mark.parametrize("side", [24, 48, 120])
 def test_nothing_of_the_old_background_is_blended_in(make_coco: MakeCoco, side: int) -> None:
     # The object is grey; the background is bright green, and reaches 2 px into the outline.
@@ -312,14 +335,14 @@ def test_nothing_of_the_old_background_is_blended_in(make_coco: MakeCoco, side: 
 
 
 def test_thin_parts_keep_their_own_colour(make_coco: MakeCoco) -> None:
-    # A grey body with a red handle of 5 px, whose outermost pixels are the background's green.
-    root = make_coco(FILES, IMAGES, [thing(1, [rectangle(20, 40, 70, 95), rectangle(42, 10, 47, 45)])])
+    # A grey body with a red handle of 4 px, whose outermost pixels are the background's green.
+    root = make_coco(FILES, IMAGES, [thing(1, [rectangle(20, 40, 70, 95), rectangle(42.1, 10, 46, 45)])])
     pixels = np.full((100, 120, 3), (0, 255, 0), np.uint8)
     pixels[40:95, 20:70] = 90
-    pixels[5:39, 43:46] = (250, 0, 0)
+    pixels[5:39, 43:45] = (250, 0, 0)
     paint(root, pixels)
     cut = Cutouts.of_coco(root, "val2017").cut("cat", 0, 85)
-    column = cut.alpha.shape[1] // 2
+    column = int(cut.alpha[10].argmax())
     assert cut.alpha[10, column] > 100
     assert cut.rgb[10, column].tolist() == [250, 0, 0]
 
@@ -395,10 +418,12 @@ def test_real_masks_are_those_of_pycocotools(photos_root: Path) -> None:
         expected = coco_mask.decode(codes if is_code else coco_mask.merge(codes)).astype(bool)
         mine = whole(thing.segmentation, frame) > 0.5
         overlap = (mine & expected).sum() / (mine | expected).sum()
-        assert overlap == 1 if is_code else overlap > 0.965, thing
+        assert overlap == 1 if is_code else overlap > 0.95, thing
         overlaps.append(overlap)
     assert min(n_seen.values()) > 10
-    assert np.mean(overlaps) > 0.99
+    # Masks of whole pixels differ along their outlines: of a fork, that is much of it.
+    assert np.mean(np.array(overlaps) > 0.98) > 0.98
+    assert np.mean(overlaps) > 0.995
 
 
 @pytest.mark.photos

@@ -110,6 +110,18 @@ def test_gradients_point_in_sixteen_directions_equally_often() -> None:
     assert len(corners) == 16
 
 
+def test_radial_gradients_have_their_centres_in_all_four_quarters_alike() -> None:
+    ground = DrawnGround("gradient")
+    centers = []
+    for k in range(2, 64, 4):
+        assert "radial" in ground.member_name(k)
+        light = luminance(ground.pixels(k, 401))
+        y, x = np.argwhere(light < light.min() + 1).mean(axis=0) - 200
+        centers.append((round(x / 10), round(y / 10)))
+    assert Counter(centers) == Counter((-y, x) for x, y in centers)
+    assert len(set(centers)) == 16
+
+
 PRINT_HASH = """
 import sys
 from hashlib import sha256

@@ -181,7 +181,7 @@ class Cutouts:
         return self._cuts.put(key, _sealed(_of_side(self._source(thing), side_px))) if found is None else found
 
     def cut_of_area(self, category: str, k: int, area_px: float) -> Cutout:
-        """Object `k` of a category, covering `area_px` square pixels (to 1 % from about 100 on).
+        """Object `k` of a category, covering `area_px` square pixels (to 1 % from 30 on).
 
         Raises:
             InputError: The photograph can't be read any more.
@@ -314,8 +314,8 @@ def _drawn(polygons: Iterable[NDArray[np.float64]], window: Window) -> Mask:
     n = _SAMPLES if (x1 - x0) * (y1 - y0) <= _FINE_PX else 1
     canvas = Image.new("L", ((x1 - x0) * n, (y1 - y0) * n))
     pen = ImageDraw.Draw(canvas)
-    for polygon in polygons:  # samples lie in the middle of their squares, hence the half
-        at = (polygon - (x0, y0)) * n - 0.5
+    for polygon in polygons:
+        at = (polygon - (x0, y0)) * n
         pen.polygon([(float(x), float(y)) for x, y in at], fill=255)
     return np.array(canvas.reduce(n) if n > 1 else canvas)
 
