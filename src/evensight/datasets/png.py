@@ -70,6 +70,11 @@ class PngSplicer:
         header = struct.pack(">2I5B", self._width, self._height, 8, 2, 0, 0, 0)
         self._head = _SIGNATURE + _chunk(b"IHDR", header)
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much memory the bands that are kept take, about."""
+        return self._bands.n_bytes
+
     def encode(self, objects: Sequence[Placed]) -> bytes:
         """The PNG file of the ground with the objects on it, later ones over earlier ones.
 
@@ -165,17 +170,17 @@ class _Kept:
 
     def __init__(self) -> None:
         self._pieces: dict[Hashable, _Piece] = {}
-        self._n_bytes = 0
+        self.n_bytes = 0
 
     def get(self, key: Hashable, make: Callable[[], _Piece]) -> _Piece:
         piece = self._pieces.get(key)
         if piece is None:
             piece = make()
             self._pieces[key] = piece
-            self._n_bytes += _size(key, piece)
-            while self._n_bytes > _KEPT_BYTES and len(self._pieces) > 1:
+            self.n_bytes += _size(key, piece)
+            while self.n_bytes > _KEPT_BYTES and len(self._pieces) > 1:
                 oldest = next(iter(self._pieces))
-                self._n_bytes -= _size(oldest, self._pieces.pop(oldest))
+                self.n_bytes -= _size(oldest, self._pieces.pop(oldest))
         return piece
 
 
@@ -232,12 +237,14 @@ def _words(pixels: Pixels) -> NDArray[np.uint8] | NDArray[np.uint64]:
 def _ground_rows(ground_row: Pixels, n_rows: int) -> _Piece:
     """Rows of plain ground, deflated.
 
-    Each but the first is told by its difference from the row above (PNG's filter `Up`), the first by that from
-    the pixel to the left (`Sub`): whatever the colour, nearly all is zeros, which runs of equal bytes tell best.
+    Black is zeros as it is. Of another colour each row but the first is told by its difference from the row above
+    (PNG's filter `Up`), the first by that from the pixel to the left (`Sub`): nearly all is zeros again, which
+    runs of equal bytes tell best.
     """
     filtered = np.zeros((n_rows, 1 + ground_row.size), dtype=np.uint8)
-    filtered[0, 0], filtered[1:, 0] = _SUB, _UP
-    filtered[0, 1:4] = ground_row[0]
+    if ground_row.any():
+        filtered[0, 0], filtered[1:, 0] = _SUB, _UP
+        filtered[0, 1:4] = ground_row[0]
     return _deflated(filtered, zlib.Z_RLE)
 
 
