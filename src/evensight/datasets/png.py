@@ -18,7 +18,7 @@ import struct
 import zlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +87,7 @@ class PngSplicer:
             if top > y:
                 pieces.append(self._ground_piece(top - y))
             key = tuple((x, at - top, rgb.shape, rgb.tobytes()) for x, at, rgb in band)
-            pieces.append(self._bands.get(key, lambda t=top, b=bottom, o=band: self._band_piece(t, b, o)))
+            pieces.append(self._bands.get(key, partial(self._band_piece, top, bottom, band)))
             y = bottom
         if y < self._height:
             pieces.append(self._ground_piece(self._height - y))

@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evensight.datasets.card import CARD_NAME, card
+from evensight.datasets.card import CARD_NAME, CardNotes, card
 from evensight.datasets.examples import Example, ExampleSet
 from evensight.errors import InputError
 from evensight.progress import Advance, progress
-from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, fingerprint, hash_files, write_text
+from evensight.runs import RunFolder, RunManifest, fingerprint, hash_files, write_text
 
 EncodedRow = tuple[Example, bytes]
 KIND = "dataset"
@@ -101,6 +101,7 @@ class ShardStore:
         shard_format: ShardFormat,
         limit: int | None = None,
         shard_rows: int | None = None,
+        notes: CardNotes | None = None,
     ) -> None:
         """Says what is to be stored; nothing is touched yet.
 
@@ -110,11 +111,13 @@ class ShardStore:
             shard_format: How shards are written.
             limit: Only so many examples, from the first; the set then claims no balance.
             shard_rows: How many rows a shard has; the format's number by default.
+            notes: What the card is to say that the set can't know.
         """
         n = len(examples) if limit is None else min(limit, len(examples))
         rows = shard_rows or shard_format.shard_rows
         self._examples = examples
         self._format = shard_format
+        self._notes = notes
         self._folder = RunFolder(out)
         self.layout = Layout(n, min(rows, max(n, 1)) if rows > 0 else rows)
         self._config = {
@@ -125,16 +128,28 @@ class ShardStore:
         }
         self._inputs = {"data": examples.hash}
 
-    def run(self, shards: range | None = None) -> RunManifest | None:
-        """Writes the shards that are missing, all by default, and seals the set if then it is whole.
+    def complete(self) -> RunManifest:
+        """Writes all shards that are missing and seals the set.
+
+        Raises:
+            InputError: The folder holds something else, or another process is writing a shard.
+        """
+        manifest = self.run((1, 1))
+        if manifest is None:
+            raise InputError(f"`{self._folder.path}` lost a file while it was written: run the command again")
+        return manifest
+
+    def run(self, part: tuple[int, int]) -> RunManifest | None:
+        """Writes those shards of part `(i, n)`, `i` from 1 to `n`, that are missing, and seals a set that is whole.
 
         Returns:
             The manifest, or none when shards of others are still missing.
 
         Raises:
-            InputError: The folder holds something else, or another process is writing one of these shards.
+            InputError: There is no such part, the folder holds something else, or another process is writing one
+                of these shards.
         """
-        shards = range(self.layout.n_shards) if shards is None else shards
+        shards = self.layout.part(*part)
         with self.joined() as done:
             if done is not None:
                 return done
@@ -205,7 +220,7 @@ class ShardStore:
             if not all((folder.path / name).exists() for name in names):
                 return None
             manifest = RunManifest(KIND, self._config, self._inputs, _hashes(folder.path), self._facts())
-            write_text(folder.path / CARD_NAME, card(self._examples.info, manifest))
+            write_text(folder.path / CARD_NAME, card(manifest, self._notes))
             folder.seal(manifest)
             for path in folder.path.glob(".lock-*"):  # whoever holds one finds its shard there, and writes nothing
                 path.unlink(missing_ok=True)
@@ -298,6 +313,3 @@ def encoded_rows(examples: ExampleSet, rows: range) -> Iterator[EncodedRow]:
         return
     for index in rows:
         yield examples[index], examples.encoded(index)
-
-
-__all__ = ["KIND", "MANIFEST_NAME", "Layout", "ShardFormat", "ShardStore", "encoded_rows"]

@@ -25,6 +25,7 @@ from PIL import Image
 from typing_extensions import override
 
 from evensight.annotations import Box, Cell, Frame, Grid
+from evensight.datasets.card import CardNotes
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.datasets.rows import OPTIONAL_FIELDS, example_row, example_table, schema
 from evensight.datasets.shards import KIND, Layout, ShardFormat, ShardStore, encoded_rows
@@ -64,7 +65,14 @@ class ParquetShards(ShardFormat):
                 advance(len(group))
 
 
-def store(examples: ExampleSet, out: Path, limit: int | None = None, *, shard_rows: int | None = None) -> RunManifest:
+def store(
+    examples: ExampleSet,
+    out: Path,
+    limit: int | None = None,
+    *,
+    shard_rows: int | None = None,
+    notes: CardNotes | None = None,
+) -> RunManifest:
     """Writes a set to a folder as Parquet; a folder that holds it already is left as it is.
 
     Shards that an earlier call finished are kept, whether it was killed or told to write a part of them.
@@ -74,18 +82,22 @@ def store(examples: ExampleSet, out: Path, limit: int | None = None, *, shard_ro
         out: The folder.
         limit: Only so many examples, from the first; the set then claims no balance.
         shard_rows: How many rows a file has.
+        notes: What the card is to say that the set can't know.
 
     Raises:
         InputError: The folder holds something else, or another process is writing it.
     """
-    manifest = ShardStore(examples, out, ParquetShards(), limit, shard_rows).run()
-    if manifest is None:
-        raise InputError(f"`{out}` lost a file while it was written: run the command again")
-    return manifest
+    return ShardStore(examples, out, ParquetShards(), limit, shard_rows, notes).complete()
 
 
 def store_part(
-    examples: ExampleSet, out: Path, part: tuple[int, int], limit: int | None = None, *, shard_rows: int | None = None
+    examples: ExampleSet,
+    out: Path,
+    part: tuple[int, int],
+    limit: int | None = None,
+    *,
+    shard_rows: int | None = None,
+    notes: CardNotes | None = None,
 ) -> RunManifest | None:
     """Writes part `(i, n)` of a set's shards, `i` from 1 to `n`; whoever comes last seals the set.
 
@@ -98,8 +110,7 @@ def store_part(
     Raises:
         InputError: There is no such part, the folder holds something else, or another process writes the part.
     """
-    job = ShardStore(examples, out, ParquetShards(), limit, shard_rows)
-    return job.run(job.layout.part(*part))
+    return ShardStore(examples, out, ParquetShards(), limit, shard_rows, notes).run(part)
 
 
 def _groups(examples: ExampleSet, rows: range) -> Iterator[tuple[list[Example], list[bytes]]]:
