@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evensight.errors import InputError, one_of
+from evensight.errors import one_of
 from evensight.scenes.factors import COLORS
-from evensight.scenes.grounds import CEILING, DRAWN, FLOOR, DrawnGround, Ground, PlainGround, ground_named
+from evensight.scenes.grounds import CEILING, DRAWN, FLOOR, DrawnGround, Ground, PlainGround, drawn_ground
 
 BLACK = PlainGround("black", (0, 0, 0))
 
@@ -212,23 +212,9 @@ def test_any_seed_gives_pictures_in_range_and_their_negatives(name: str, seed: i
     assert (picture.astype(int) + negative == FLOOR + CEILING).all()
 
 
-def test_grounds_have_the_names_of_the_factors_values() -> None:
-    pool = DrawnGround("noise", 5, 2)
-    assert ground_named("black", {}, rgb_of) == BLACK
-    assert ground_named("red", {}, rgb_of) == PlainGround("red", (255, 0, 0))
-    assert ground_named("texture", {}, rgb_of, 3) == DrawnGround("texture", 3)
-    assert ground_named("texture", {}, rgb_of, 3) is ground_named("texture", {}, rgb_of, 3)
-    assert ground_named("photo", {"photo": pool}, rgb_of) is pool
-    assert ground_named("noise", {"noise": pool}, rgb_of) is pool
-    assert isinstance(pool, Ground)
+def test_drawn_grounds_are_shared() -> None:
+    assert drawn_ground("texture", 3) == DrawnGround("texture", 3)
+    assert drawn_ground("texture", 3) is drawn_ground("texture", 3)
+    assert isinstance(drawn_ground("noise"), Ground)
     assert isinstance(BLACK, Ground)
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [("photo", "has no pictures: name a folder"), ("foto", "`foto` is not known.*gradient, noise, texture, photo")],
-)
-def test_a_ground_that_is_not_there_is_one_line(value: str, message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        ground_named(value, {}, rgb_of)
-    assert len(str(caught.value).splitlines()) == 1
+    assert drawn_ground("noise").shows(0) == BLACK.shows(0) == frozenset()

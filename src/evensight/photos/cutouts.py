@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw
 
 from evensight.annotations import Frame
 from evensight.errors import InputError, one_of
-from evensight.photos.backgrounds import ByteCache
+from evensight.memory import ByteCache
 from evensight.photos.coco import CocoImage, CocoObject, CocoSplit, Rejections, read_split
 from evensight.photos.selection import load_rgb
 from evensight.progress import track

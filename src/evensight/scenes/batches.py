@@ -20,15 +20,15 @@ from evensight.scenes.sprites import Sprite
 _KEPT_PATCHES = 4096
 
 Window = tuple[slice, slice]
-Patch = tuple[Image, int, int]
-"""Blended pixels, and the pixel `x`, `y` that their top left one goes to."""
+Patch = tuple[int, int, Image]
+"""The pixel `x`, `y` that the top left one goes to, and the pixels, blended with the ground."""
 
 def patches(composer: Composer, scene: Scene) -> list[Patch]:
     """The objects of a scene with a plain ground, blended over it: pixels."""
     found = []
     for thing in scene.objects:
         drawn, x, y = placed(scene, thing, composer.pools)
-        found.append((_blended(drawn, ground_rgb(scene)), x, y))
+        found.append((x, y, _blended(drawn, ground_rgb(scene))))
     return found
 
 
@@ -95,7 +95,7 @@ class Batches:
         """Objects on a plain ground."""
         scene = self._composer.scene(index)
         image = self._wiped(place, self._ground(scene.background))
-        for pixels, x, y in patches(self._composer, scene):
+        for x, y, pixels in patches(self._composer, scene):
             window = (slice(y, y + pixels.shape[0]), slice(x, x + pixels.shape[1]))
             image[window] = pixels
             self._windows[place].append(window)
@@ -118,7 +118,7 @@ class Batches:
         scene = composer.scene(shown * composer.design.n_cells)
         drawn, _, _ = placed(scene, scene.objects[0], composer.pools)
         windows = self._windows_of(drawn.window_px, drawn.offset_px, drawn.alpha.shape)
-        self._known[shown] = self._ground(scene.background), patches(composer, scene)[0][0], windows
+        self._known[shown] = self._ground(scene.background), patches(composer, scene)[0][2], windows
         return self._known[shown]
 
     def _windows_by_cell(
