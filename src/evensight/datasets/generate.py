@@ -48,3 +48,19 @@ class Order:
         return SceneExamples(
             design, self.size_px, self.seed, self.task or file.task, pools=pools, instruction=instruction
         )
+
+    @property
+    def command(self) -> str:
+        """The command that makes the set, but for the folder."""
+        given = {
+            "--size": self.size_px,
+            "--seed": self.seed,
+            "--task": self.task,
+            "--part": self.part,
+            "--photos": self.photos and "FOLDER",
+            "--split": self.photos and self.split,
+            "--backgrounds": self.backgrounds and "FOLDER",
+        }
+        options = " ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+        name = Path(self.design).name
+        return f"evensight generate {name} {options}{'' if self.instruction else ' --no-instruction'}"
