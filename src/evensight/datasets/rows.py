@@ -102,6 +102,11 @@ def example_table(examples: Sequence[Example], images: Sequence[bytes], columns:
     return pa.Table.from_arrays(arrays, schema=columns)
 
 
+def json_row(row: dict[str, Any]) -> str:
+    """A row as JSON on one line."""
+    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+
+
 def image_name(name: str, encoded: bytes) -> str:
     """What the image of example `name` is called as a file."""
     return f"{name}.png" if encoded.startswith(b"\x89PNG") else f"{name}.jpg"
