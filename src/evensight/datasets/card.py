@@ -31,6 +31,7 @@ _MEANINGS: Mapping[str, str] = {
     "area": "the name of the area that the cell is in",
     "box_xyxy_px": "the object's bounds, half-open, origin at the top left: x0, y0, x1, y1",
     "frame_wh_px": "the picture's width and height",
+    "others": "the other objects in the picture, each with its description, box, mask area and centroid",
     "mask_area_px": "how many square pixels the object covers, where its mask is known",
     "centroid_xy_px": "the centre of gravity of its mask, x, y, where it is known",
 }
@@ -104,9 +105,11 @@ def _size_category(n: int) -> str:
     return f"{bounds[below - 1][1]}<n<{bounds[below][1]}"
 
 
-def _feature(field: pa.Field) -> dict[str, str]:
+def _feature(field: pa.Field) -> dict[str, Any]:
     if field.name == "image":
         return {"name": "image", "dtype": "image"}
+    if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type):
+        return {"name": field.name, "list": [_feature(inner) for inner in field.type.value_type]}
     if pa.types.is_list(field.type):
         return {"name": field.name, "list": _dtype(field.type.value_type)}
     return {"name": field.name, "dtype": _dtype(field.type)}

@@ -1,8 +1,9 @@
 """An example as a row of a table: the columns that stored sets and results share.
 
 The columns are `id`, `task`, `question`, `options`, `answer`, `slot`, `row`, `col`, `area`, `box_xyxy_px`,
-`frame_wh_px` (the image's size), `mask_area_px` and `centroid_xy_px` (null where no mask is known), and one for
-each factor; a stored set has the `image` too. An open question has no options and no slot.
+`frame_wh_px` (the image's size), `mask_area_px` and `centroid_xy_px` (null where no mask is known), `others` (the
+other objects that are annotated, with the same), and one for each factor; a stored set has the `image` too. An open
+question has no options and no slot.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from evensight.annotations import Object
 from evensight.datasets.examples import Example
 
 IMAGE_FIELD = pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
@@ -37,10 +39,16 @@ OPTIONAL_FIELDS = (
 )
 """What is known of some examples only: an `Example`'s attribute of that name, or null."""
 
+OTHERS_FIELD = pa.field(
+    "others",
+    pa.list_(pa.struct([("description", pa.string()), ("box_xyxy_px", pa.list_(pa.float64())), *OPTIONAL_FIELDS])),
+)
+"""The other objects in the image."""
+
 
 def schema(factors: tuple[str, ...]) -> pa.Schema:
     """The columns of a stored set with these factors, with the features that the Hub's viewer reads."""
-    fields = [*_FIXED_FIELDS, *OPTIONAL_FIELDS, *(pa.field(factor, pa.string()) for factor in factors)]
+    fields = [*_FIXED_FIELDS, *OPTIONAL_FIELDS, OTHERS_FIELD, *(pa.field(factor, pa.string()) for factor in factors)]
     metadata = {"huggingface": json.dumps({"info": {"features": features(fields)}})}
     return pa.schema(fields, metadata=metadata)
 
@@ -65,7 +73,8 @@ def example_row(example: Example) -> dict[str, Any]:
         "area": example.area,
         "box_xyxy_px": list(example.box.xyxy_px),
         "frame_wh_px": [example.frame.width_px, example.frame.height_px],
-        **{field.name: _as_column(getattr(example, field.name, None)) for field in OPTIONAL_FIELDS},
+        **{field.name: _as_column(getattr(example, field.name)) for field in OPTIONAL_FIELDS},
+        "others": [_other(thing) for thing in example.others],
         **example.attributes,
     }
 
@@ -91,7 +100,8 @@ def example_table(examples: Sequence[Example], images: Sequence[bytes], columns:
         "frame_wh_px": _lists(frames, pa.int32()),
     }
     for field in OPTIONAL_FIELDS:
-        values[field.name] = [_as_column(getattr(example, field.name, None)) for example in examples]
+        values[field.name] = [_as_column(getattr(example, field.name)) for example in examples]
+    values["others"] = [[_other(thing) for thing in example.others] for example in examples]
     for name in columns.names:
         if name not in values:
             values[name] = [example.attributes[name] for example in examples]
@@ -103,8 +113,13 @@ def example_table(examples: Sequence[Example], images: Sequence[bytes], columns:
 
 
 def json_row(row: dict[str, Any]) -> str:
-    """A row as JSON on one line."""
-    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    """A row as JSON on one line.
+
+    The other objects are JSON in a text of its own: readers that guess a column's type from its first rows fail on
+    lists of records that begin empty.
+    """
+    others = json.dumps(row["others"], ensure_ascii=False, allow_nan=False)
+    return json.dumps({**row, "others": others}, ensure_ascii=False, allow_nan=False)
 
 
 def image_name(name: str, encoded: bytes) -> str:
@@ -124,11 +139,22 @@ def _lists(lists: Sequence[Sequence[Any]], kind: pa.DataType) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, pa.array(list(chain.from_iterable(lists)), kind))
 
 
+def _other(thing: Object) -> dict[str, Any]:
+    return {
+        "description": thing.description,
+        "box_xyxy_px": list(thing.box.xyxy_px),
+        "mask_area_px": thing.mask_area_px,
+        "centroid_xy_px": _as_column(thing.centroid_px),
+    }
+
+
 def _as_column(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
 def _feature(kind: pa.DataType) -> Any:
+    if pa.types.is_struct(kind):
+        return {field.name: _feature(field.type) for field in kind}
     if pa.types.is_list(kind):
         return {"_type": "List", "feature": _feature(kind.value_type)}
     return {"_type": "Value", "dtype": "float64" if pa.types.is_floating(kind) else str(kind)}

@@ -24,10 +24,10 @@ import pyarrow.parquet as pq
 from PIL import Image
 from typing_extensions import override
 
-from evensight.annotations import Box, Cell, Frame, Grid
+from evensight.annotations import Box, Cell, Frame, Grid, Object
 from evensight.datasets.card import CardNotes
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
-from evensight.datasets.rows import OPTIONAL_FIELDS, example_row, example_table, schema
+from evensight.datasets.rows import OPTIONAL_FIELDS, OTHERS_FIELD, example_row, example_table, schema
 from evensight.datasets.shards import KIND, Layout, ShardFormat, ShardStore, encoded_rows
 from evensight.errors import InputError
 from evensight.progress import Advance
@@ -193,6 +193,7 @@ class StoredExamples(ExampleSet):
             box=Box(*row["box_xyxy_px"]),
             frame=Frame(*row["frame_wh_px"]),
             attributes={factor: row[factor] for factor in self._info.factors},
+            others=tuple(map(_other, row.get("others") or ())),
             **optional,
         )
 
@@ -239,7 +240,7 @@ def _data_files(folder: Path, manifest: RunManifest) -> list[Path]:
 def _read(paths: list[Path], factors: tuple[str, ...]) -> pa.Table:
     """All rows of all files but for the images; words that recur are kept once."""
     columns = schema(factors)
-    needed = set(columns.names) - {field.name for field in OPTIONAL_FIELDS}
+    needed = set(columns.names) - {field.name for field in (*OPTIONAL_FIELDS, OTHERS_FIELD)}
     recurring = ["task", "answer", "area", "options.list.element", *factors]
     tables = []
     for path in paths:
@@ -259,7 +260,7 @@ def _group_sizes(path: Path) -> list[int]:
 
 def _check(table: pa.Table, grid: Grid, folder: Path) -> None:
     """Checks what can be seen of all rows at once; the rest is checked when a row becomes an example."""
-    optional = {field.name for field in OPTIONAL_FIELDS} | {"slot"}
+    optional = {field.name for field in (*OPTIONAL_FIELDS, OTHERS_FIELD)} | {"slot"}
     for name in table.column_names:
         if name not in optional and table[name].null_count:
             raise InputError(f"`{folder}` has rows without a value of `{name}`")
@@ -296,6 +297,11 @@ def _check_slots(batch: pa.RecordBatch, folder: Path) -> None:
 
 def _plain(texts: pa.Array) -> pa.Array:
     return texts.dictionary_decode() if pa.types.is_dictionary(texts.type) else texts
+
+
+def _other(value: dict[str, Any]) -> Object:
+    centroid_px = _as_attribute(value["centroid_xy_px"])
+    return Object(value["description"], Box(*value["box_xyxy_px"]), {}, value["mask_area_px"], centroid_px)
 
 
 def _as_attribute(value: Any) -> Any:

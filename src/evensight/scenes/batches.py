@@ -23,6 +23,7 @@ Window = tuple[slice, slice]
 Patch = tuple[int, int, Image]
 """The pixel `x`, `y` that the top left one goes to, and the pixels, blended with the ground."""
 
+
 def patches(composer: Composer, scene: Scene) -> list[Patch]:
     """The objects of a scene with a plain ground, blended over it: pixels."""
     found = []
