@@ -158,6 +158,12 @@ def test_fit_area_gives_all_shapes_the_same_area(side: float, anchor: Anchor) ->
     assert np.mean(areas) == pytest.approx(AREA_SHARE * side**2, rel=0.01)
 
 
+def test_edges_along_the_pixels_are_placed_to_a_32nd_of_a_pixel() -> None:
+    for side, parity in product(np.arange(14, 34, 0.13), (0, 1)):
+        square = sprite(Look("square", RED, fit="area"), float(side), parity)
+        assert square.area_px**0.5 == pytest.approx(AREA_SHARE**0.5 * side, abs=1 / 32 + 0.003)  # of 255 levels
+
+
 def test_the_star_is_the_leanest_and_as_large_either_way() -> None:
     assert pytest.approx(SHAPES["star"].area / 4) == AREA_SHARE
     by_area, by_box = (sprite(Look("star", RED, fit=fit), 32, 0) for fit in FITS)
