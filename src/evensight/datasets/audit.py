@@ -22,8 +22,12 @@ from evensight.datasets.examples import ExampleSet
 from evensight.datasets.pixels import CERTAIN, Pictures
 from evensight.progress import track
 from evensight.randomness import mix
-from evensight.statistics import false_discovery, independence_test, mutual_information_bits
-from evensight.statistics import normalised_mutual_information as share_told
+from evensight.statistics import (
+    false_discovery,
+    independence_test,
+    mutual_information_bits,
+    normalised_mutual_information,
+)
 
 ALPHA = 0.05
 """The share of false ones that is accepted among the pairs said to tell about one another."""
@@ -197,6 +201,8 @@ def _left_out(table: AuditTable) -> dict[str, str]:
 
 
 def _balances(table: AuditTable, left_out: Mapping[str, str], seed: int) -> tuple[Balance, ...]:
+    if not len(table):
+        return ()
     claimed = [pair for pair in table.claims if set(pair) <= set(table.columns)]
     said = {frozenset(pair) for pair in claimed}
     paired = [name for name in table.columns if name not in left_out and len(table.columns[name].levels) <= MOST_LEVELS]
@@ -211,7 +217,7 @@ def _balance(table: AuditTable, given: str, counted: str, seed: int, *, claimed:
     p_value = None
     if claimed or frozenset((given, counted)) not in table.by_construction:
         rng = np.random.default_rng(mix(seed, f"permutations of {given} and {counted}"))
-        p_value = independence_test(counts, rng, N_RESAMPLES).p_value if len(table) else None
+        p_value = independence_test(counts, rng, N_RESAMPLES).p_value
     difference, unavoidable = _unevenness(counts)
     return Balance(
         given,
@@ -220,7 +226,7 @@ def _balance(table: AuditTable, given: str, counted: str, seed: int, *, claimed:
         int(counts.max()),
         int(difference.max()),
         mutual_information_bits(counts),
-        share_told(counts),
+        normalised_mutual_information(counts),
         p_value,
         None,
         bool((difference <= unavoidable).all()),
