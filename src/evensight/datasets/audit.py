@@ -205,7 +205,9 @@ def _balances(table: AuditTable, left_out: Mapping[str, str], seed: int) -> tupl
         return ()
     claimed = [pair for pair in table.claims if set(pair) <= set(table.columns)]
     said = {frozenset(pair) for pair in claimed}
-    paired = [name for name in table.columns if name not in left_out and len(table.columns[name].levels) <= MOST_LEVELS]
+    paired = [
+        name for name in table.columns if name not in left_out and len(table.columns[name].levels) <= MOST_LEVELS
+    ]
     others = [pair for pair in combinations(paired, 2) if frozenset(pair) not in said]
     pairs = track([*claimed, *others], f"counting {table.name}", len(claimed) + len(others), "pairs")
     found = [_balance(table, given, counted, seed, claimed=(given, counted) in claimed) for given, counted in pairs]

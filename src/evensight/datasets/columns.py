@@ -196,7 +196,9 @@ def _asked_for(columns: Mapping[str, Column]) -> set[str]:
     found: set[str] = set()
     for k in np.unique(task):
         rows = np.flatnonzero(task == k)
-        found |= {name for name, each in columns.items() if name not in ("answer", "slot") and _says(answers, each, rows)}
+        found |= {
+            name for name, each in columns.items() if name not in ("answer", "slot") and _says(answers, each, rows)
+        }
         words = {answers.levels[code] for code in np.unique(answers.codes[rows])}
         if "cell" in columns and all(map(_PLACE_WORDS.fullmatch, words)):
             pairs = np.unique(np.stack([columns["cell"].codes[rows], answers.codes[rows]]), axis=1)
@@ -235,5 +237,3 @@ def _mask_area_px(example: Example) -> float | None:
     """The visible area, where the examples of this set say it."""
     area = getattr(example, "mask_area_px", None)
     return float(area) if isinstance(area, int | float) and isfinite(area) else None
-
-

@@ -228,9 +228,7 @@ def _surroundings(
     return pixels[yy[used] + y0, xx[used] + x0], inside[used], at[used]
 
 
-def _ground(
-    lab: NDArray[np.float64], inside: NDArray[np.bool_], at: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _ground(lab: NDArray[np.float64], inside: NDArray[np.bool_], at: NDArray[np.float64]) -> NDArray[np.float64]:
     """The ground's colour at every pixel: the plane that fits the ring's colours best.
 
     What lies far off (another object in the ring) is left out and the plane fitted again.
@@ -252,7 +250,9 @@ def _linear() -> NDArray[np.float64]:
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 
-_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 
 
 def _lab(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
