@@ -180,6 +180,50 @@ def audit(examples: ExampleSet | AuditTable, *, seed: int = 0, pictures: Picture
     )
 
 
+def certificate(audit: Audit, command: str = "") -> str:
+    """An audit in a few lines of Markdown, for a set's card.
+
+    Args:
+        audit: The audit.
+        command: What to type to make it again.
+    """
+    holds = "Every balance that the set claims holds, and nothing contradicts itself."
+    fails = f"**Not as claimed:** {len(audit.broken)} balances broken, {len(audit.faults)} faults."
+    lines = [f"{audit.n:,} questions. {holds if audit.ok else fails}", ""]
+    claimed = [balance for balance in audit.balances if balance.claimed]
+    if claimed:
+        lines += ["| within each | all are equally frequent | max - min | NMI | p |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {each.given} | {each.counted} | {each.max_minus_min}{'' if each.even else ' (**not even**)'} "
+            f"| {each.nmi:.4f} | {_p(each.p_value)} |"
+            for each in claimed
+        ]
+        lines += ["", "A difference of 1 is what whole numbers force. NMI: mutual information / smaller entropy.", ""]
+    lines += _told_lines(audit) + _picture_lines(audit.pictures)
+    return "\n".join(lines + ([f"Made by `{command}`.", ""] if command else []))
+
+
+def _told_lines(audit: Audit) -> list[str]:
+    telling = [balance for balance in audit.balances if balance.verdict == TELLS]
+    named = ", ".join(f"{each.given} and {each.counted} ({each.nmi:.2f})" for each in telling[:8])
+    more = f", and {len(telling) - 8} more pairs" if len(telling) > 8 else ""
+    said = f"Not claimed to be balanced, and telling about one another (NMI): {named}{more}."
+    return [said if telling else "No other pair of columns tells about one another more than chance would.", ""]
+
+
+def _picture_lines(facts: PictureFacts | None) -> list[str]:
+    if facts is None:
+        return ["The pictures were not looked at.", ""]
+    said = f"{facts.n_read:,} pictures read, {facts.n_different:,} of them different by their pixels"
+    shared = f"; {facts.n_shared:,} questions share a picture with another question" if facts.n_shared else ""
+    doubts = [f"- {len(names):,} x {what}" for what, names in facts.doubts.items()]
+    return [f"{said}{shared}.", "", *doubts, *([""] if doubts else [])]
+
+
+def _p(p_value: float | None) -> str:
+    return "–" if p_value is None else f"{p_value:.4f}"
+
+
 def duplicates(keys: Sequence[bytes | None]) -> list[list[int]]:
     """The rows that share a key, group by group, in the order of their first; None is nobody's."""
     groups: dict[bytes, list[int]] = defaultdict(list)

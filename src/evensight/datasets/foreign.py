@@ -98,9 +98,8 @@ def _split_of(root: Path, split: str | None) -> str:
     """The split that is meant: the one that is named, or the only one there is."""
     known = sorted(path.stem.removeprefix("instances_") for path in (root / "annotations").glob("instances_*.json"))
     if split is None and len(known) != 1:
-        raise InputError(
-            f"`{root}` is in COCO's layout: expected `--split` with one of {', '.join(known) or 'its splits (none found)'}"
-        )
+        splits = ", ".join(known) or "its splits (none found)"
+        raise InputError(f"`{root}` is in COCO's layout: expected `--split` with one of {splits}")
     return split or known[0]
 
 

@@ -117,6 +117,15 @@ def leakage(
     )
 
 
+def leakages(tables: Sequence[AuditTable], pictures: Sequence[Pictures | None]) -> list[Leakage]:
+    """Compares each set with those before it; pictures only where both sets' were looked at."""
+    looked = list(zip(tables, pictures, strict=True))
+    return [
+        leakage(first, second, (seen, also) if seen is not None and also is not None else None)
+        for (first, seen), (second, also) in combinations(looked, 2)
+    ]
+
+
 def _same_pictures(
     first: AuditTable, second: AuditTable, pictures: tuple[Pictures, Pictures]
 ) -> list[tuple[str, str]]:
@@ -132,5 +141,6 @@ def _rows(table: AuditTable, names: Sequence[str]) -> list[tuple[str, ...]]:
 def _shared(first: AuditTable, second: AuditTable, names: tuple[str, ...]) -> Shared:
     mine, theirs = set(_rows(first, names)), set(_rows(second, names))
     parts = [sorted(part) for part in (mine & theirs, mine - theirs, theirs - mine)]
-    listed = [tuple(part) if len(part) <= MOST_LISTED else () for part in parts]
-    return Shared(names, *map(len, parts), *listed)
+    n_both, n_first, n_second = map(len, parts)
+    both, alone_first, alone_second = (tuple(part) if len(part) <= MOST_LISTED else () for part in parts)
+    return Shared(names, n_both, n_first, n_second, both, alone_first, alone_second)

@@ -35,11 +35,11 @@ BEYOND, EMPTY, FAINT, EDGE, HIDDEN, SIZE = (
 CERTAIN = (BEYOND, EMPTY, SIZE)
 """What needs no threshold. The others are doubts, for somebody to look at."""
 
-_SHARE_OF_GROUND = 0.25  # of the ground's own variation, which an object must exceed
+_SHARE_OF_GROUND = 0.1  # of what the ground varies by itself
 _SHARE_HIDDEN = 0.4  # of the usual share of its box that an object covers
 _FEWEST_ALIKE = 5
-_SAMPLES_A_SIDE = 48
-_QUANTILES = np.append(np.arange(0.1, 0.95, 0.1), 0.95)
+_SAMPLES_A_SIDE = 32
+_QUANTILES = np.concatenate([[0.05], np.arange(0.1, 0.95, 0.1), [0.95]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,22 +116,26 @@ class Visibility:
     """How an object stands out from its ground.
 
     Attributes:
-        contrast: The largest difference between the same quantile of the distances from the ground inside the box
-            and around it, in L*a*b* units.
-        ground: The spread, in the same units, of those distances around the box: 0 on a plain ground.
+        contrast: The largest difference between the same quantile inside the box and around it, in L*a*b* units.
+        expected: How large it gets without an object: what one hardly notices, and of what the ground varies by
+            itself a share that is larger the fewer the pixels are.
     """
 
     contrast: float
-    ground: float
+    expected: float
 
     @property
     def is_clear(self) -> bool:
-        """Whether it stands out by more than what one hardly notices and what the ground varies by itself."""
-        return self.contrast >= FAINT_DELTA_E + _SHARE_OF_GROUND * self.ground
+        """Whether it stands out by more than could be expected without an object."""
+        return self.contrast >= self.expected
 
 
 def visibility(pixels: NDArray[np.uint8], box: Box) -> Visibility | None:
     """How the object in a box stands out from the ring around it; None where the picture leaves no ring.
+
+    Compared are the lightness, the two colour axes and the distance from the ground's colour, each by its quantiles,
+    so an object of a twentieth of its box is seen, and a plain one on a noisy ground too. A ground that changes as
+    fast as the object is large can't be told from one.
 
     Args:
         pixels: RGB, `[height, width, 3]`.
@@ -141,9 +145,14 @@ def visibility(pixels: NDArray[np.uint8], box: Box) -> Visibility | None:
     if inside.all() or not inside.any() or (~inside).sum() < 12:
         return None
     lab = _lab(window)
-    rest = np.linalg.norm(lab - _ground(lab, inside, at), axis=-1)
-    within, around = np.quantile(rest[inside], _QUANTILES), np.quantile(rest[~inside], _QUANTILES)
-    return Visibility(float(np.abs(within - around).max()), float(around[-1] - around[0]))
+    rest = lab - _ground(lab, inside, at)
+    rest = np.column_stack([rest, np.linalg.norm(rest, axis=-1)])
+    within, around = (np.quantile(rest[part], _QUANTILES, axis=0) for part in (inside, ~inside))
+    contrast = np.abs(within - around).max(axis=0)
+    share = _SHARE_OF_GROUND + 1 / np.sqrt(inside.sum())
+    expected = FAINT_DELTA_E + share * (around[-1] - around[0])
+    best = int(np.argmax(contrast - expected))
+    return Visibility(float(contrast[best]), float(expected[best]))
 
 
 def is_empty(pixels: NDArray[np.uint8], box: Box) -> bool:
@@ -245,7 +254,7 @@ def _ground(lab: NDArray[np.float64], inside: NDArray[np.bool_], at: NDArray[np.
 
 @lru_cache(maxsize=1)
 def _linear() -> NDArray[np.float64]:
-    """sRGB's 256 values as linear light (IEC 61966-2-1)."""
+    """The 256 values of sRGB as linear light (IEC 61966-2-1)."""
     value = np.arange(256) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 

@@ -66,10 +66,9 @@ class RecordPictures:
     def _open(self, number: int) -> Image.Image:
         inside = self._inside[number] if self._inside is not None else None
         source = _source(inside or self._references.get(number))
-        if isinstance(source, str):
-            source = self._beside(source)
+        file = io.BytesIO(source) if isinstance(source, bytes) else self._beside(source)
         try:
-            return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+            return Image.open(file, formats=FORMATS)
         except FileNotFoundError as error:
             raise NoPictureError("picture that isn't there") from error
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
