@@ -60,14 +60,18 @@ def audit(
         _print_json(found, leaks)
     else:
         _print(found, leaks)
-    if not all(each.ok for each in (*found, *leaks)):
+    if not _are_ok(found, leaks):
         raise typer.Exit(1)
+
+
+def _are_ok(found: "Sequence[Audit]", leaks: "Sequence[Leakage]") -> bool:
+    return all(each.ok for each in found) and all(each.ok for each in leaks)
 
 
 def _print_json(found: "Sequence[Audit]", leaks: "Sequence[Leakage]") -> None:
     import json
 
-    ok = all(each.ok for each in (*found, *leaks))
+    ok = _are_ok(found, leaks)
     several = {"ok": ok, "sets": [each.as_json() for each in found], "leakage": [each.as_json() for each in leaks]}
     typer.echo(json.dumps(found[0].as_json() if len(found) == 1 else several, indent=2, ensure_ascii=False))
 
@@ -100,7 +104,9 @@ def _print_set(console: "Console", found: "Audit") -> None:
     _print_pictures(console, found)
     _print_some(console, [f"[red]fault[/red] {escape(fault)}" for fault in found.faults], "faults")
     if found.ok:
-        console.print("\n[green]Every balance that the set claims holds.[/green]\n" if claimed else "\nNo fault found.\n")
+        console.print(
+            "\n[green]Every balance that the set claims holds.[/green]\n" if claimed else "\nNo fault found.\n"
+        )
     else:
         broken = f"{len(found.broken)} balances broken, {len(found.faults)} faults"
         console.print(f"\n[red]Not as claimed:[/red] {broken}.\n")
@@ -155,7 +161,9 @@ def _print_leakage(console: "Console", leak: "Leakage") -> None:
     console.print(f"[bold]{escape(leak.first)}[/bold] and [bold]{escape(leak.second)}[/bold]")
     if leak.n_same_picture is not None:
         color = "red" if leak.n_same_picture else "green"
-        console.print(f"  [{color}]{leak.n_same_picture:,}[/{color}] of {leak.n_second:,} have a picture of the first")
+        console.print(
+            f"  [{color}]{leak.n_same_picture:,}[/{color}] of {leak.n_second:,} have a picture of the first"
+        )
     pairs = [f"`{escape(mine)}` is `{escape(theirs)}`" for mine, theirs in leak.same_picture]
     _print_some(console, [f"  [red]fault[/red] {pair}" for pair in pairs[:5]], "pictures")
     names = ", ".join(leak.combined)
