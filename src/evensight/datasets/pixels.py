@@ -145,9 +145,9 @@ def visibility(pixels: NDArray[np.uint8], box: Box) -> Visibility | None:
     if inside.all() or not inside.any() or (~inside).sum() < 12:
         return None
     lab = _lab(window)
-    rest = lab - _ground(lab, inside, at)
-    rest = np.column_stack([rest, np.linalg.norm(rest, axis=-1)])
-    within, around = (np.quantile(rest[part], _QUANTILES, axis=0) for part in (inside, ~inside))
+    ground, ring = _ground(lab, inside, at)
+    rest = np.column_stack([lab - ground, np.linalg.norm(lab - ground, axis=-1)])
+    within, around = (np.quantile(rest[part], _QUANTILES, axis=0) for part in (inside, ring))
     contrast = np.abs(within - around).max(axis=0)
     share = _SHARE_OF_GROUND + 1 / np.sqrt(inside.sum())
     expected = FAINT_DELTA_E + share * (around[-1] - around[0])
@@ -237,19 +237,21 @@ def _surroundings(
     return pixels[yy[used] + y0, xx[used] + x0], inside[used], at[used]
 
 
-def _ground(lab: NDArray[np.float64], inside: NDArray[np.bool_], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The ground's colour at every pixel: the plane that fits the ring's colours best.
+def _ground(
+    lab: NDArray[np.float64], inside: NDArray[np.bool_], at: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The ground's colour at every pixel, the plane that fits the ring best, and which pixels are the ring.
 
-    What lies far off (another object in the ring) is left out and the plane fitted again.
+    What lies far off (another object beside this one) is left out of the ring and the plane fitted again.
     """
-    ring = np.flatnonzero(~inside)
+    ring = kept = np.flatnonzero(~inside)
     rest = np.linalg.norm(lab[ring] - np.median(lab[ring], axis=0), axis=-1)
     plane = np.zeros((3, 3))
     for _ in range(3):
         kept = ring[rest <= max(3 * float(np.median(rest)), 1.0)]
         plane = np.linalg.lstsq(at[kept], lab[kept], rcond=None)[0]
         rest = np.linalg.norm(lab[ring] - at[ring] @ plane, axis=-1)
-    return at @ plane
+    return at @ plane, kept
 
 
 @lru_cache(maxsize=1)
