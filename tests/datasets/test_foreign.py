@@ -80,7 +80,9 @@ def test_the_prompts_and_completions_of_trl(tmp_path: Path) -> None:
 def test_the_conversations_of_sharegpt(tmp_path: Path) -> None:
     turns = [{"from": "human", "value": "<image>Which? Choose from [x, y]."}, {"from": "gpt", "value": "x"}]
     path = tmp_path / "sharegpt.json"
-    path.write_text(json.dumps([{"conversations": turns, "images": ["0.png"], "row": 1, "col": 1, "color": "red"}] * 2))
+    path.write_text(
+        json.dumps([{"conversations": turns, "images": ["0.png"], "row": 1, "col": 1, "color": "red"}] * 2)
+    )
     table = open_table(path)
     assert values(table, "answer") == ["x", "x"]
     assert table.questions[0] == "Which? Choose from [x, y]."

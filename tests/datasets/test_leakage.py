@@ -53,7 +53,11 @@ def test_pictures_that_could_not_be_read_are_not_the_same() -> None:
 
 def test_several_sets_are_compared_two_by_two() -> None:
     sets = [table(name, shape="cs") for name in "abc"]
-    assert [(found.first, found.second) for found in leakages(sets, [None] * 3)] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert [(found.first, found.second) for found in leakages(sets, [None] * 3)] == [
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    ]
 
 
 def test_the_papers_split_holds_out_the_pairs_of_shape_and_colour() -> None:

@@ -73,7 +73,7 @@ def _print_json(found: "Sequence[Audit]", leaks: "Sequence[Leakage]") -> None:
 
     ok = _are_ok(found, leaks)
     several = {"ok": ok, "sets": [each.as_json() for each in found], "leakage": [each.as_json() for each in leaks]}
-    typer.echo(json.dumps(found[0].as_json() if len(found) == 1 else several, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(found[0].as_json() if len(found) == 1 else several, indent=2))
 
 
 def _print(found: "Sequence[Audit]", leaks: "Sequence[Leakage]") -> None:
@@ -87,14 +87,12 @@ def _print(found: "Sequence[Audit]", leaks: "Sequence[Leakage]") -> None:
 
 
 def _print_set(console: "Console", found: "Audit") -> None:
-    from rich.markup import escape
-
     listed = f"; {found.n_rejected:,} more can't be used" if found.n_rejected else ""
-    console.print(f"[bold]{escape(found.name)}[/bold]: {found.n:,} questions or objects{listed}")
+    console.print(f"[bold]{_said(found.name)}[/bold]: {found.n:,} questions or objects{listed}")
     for reason, rows in found.rejected.items():
-        console.print(f"  left out: {rows['n']:,} x {escape(reason)} (first: {escape(rows['first'][0])})")
+        console.print(f"  left out: {rows['n']:,} x {_said(reason)} (first: {_said(rows['first'][0])})")
     for name, reason in found.left_out.items():
-        console.print(f"  `{escape(name)}` {reason}: in no pair that isn't claimed")
+        console.print(f"  `{_said(name)}` {reason}: in no pair that isn't claimed")
     console.print()
     claimed = [balance for balance in found.balances if balance.claimed]
     rest = [balance for balance in found.balances if not balance.claimed]
@@ -102,7 +100,7 @@ def _print_set(console: "Console", found: "Audit") -> None:
     console.print(_table([*claimed, *told]))
     _print_rest(console, [balance for balance in rest if balance not in told])
     _print_pictures(console, found)
-    _print_some(console, [f"[red]fault[/red] {escape(fault)}" for fault in found.faults], "faults")
+    _print_some(console, [f"[red]fault[/red] {_said(fault)}" for fault in found.faults], "faults")
     if found.ok:
         console.print(
             "\n[green]Every balance that the set claims holds.[/green]\n" if claimed else "\nNo fault found.\n"
@@ -113,7 +111,6 @@ def _print_set(console: "Console", found: "Audit") -> None:
 
 
 def _table(balances: "Iterable[Balance]") -> "Table":
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -125,8 +122,17 @@ def _table(balances: "Iterable[Balance]") -> "Table":
         word = each.verdict.upper() if each.verdict == "not even" else each.verdict
         numbers = (*map(str, (each.min, each.max, each.max_minus_min)), f"{each.nmi:.4f}", _p(each.p_value))
         claimed = "yes" if each.claimed else "no"
-        table.add_row(escape(each.given), escape(each.counted), *numbers, claimed, f"[{color}]{word}[/{color}]")
+        table.add_row(_said(each.given), _said(each.counted), *numbers, claimed, f"[{color}]{word}[/{color}]")
     return table
+
+
+def _said(text: str) -> str:
+    """Foreign text for the terminal: no markup, and no characters that act."""
+    from rich.markup import escape
+
+    from evensight.reports.wording import shown
+
+    return escape(shown(text))
 
 
 def _p(p_value: float | None) -> str:
@@ -142,8 +148,6 @@ def _print_rest(console: "Console", rest: "Sequence[Balance]") -> None:
 
 
 def _print_pictures(console: "Console", found: "Audit") -> None:
-    from rich.markup import escape
-
     facts = found.pictures
     if facts is None:
         console.print("\nThe pictures were not looked at.")
@@ -152,25 +156,23 @@ def _print_pictures(console: "Console", found: "Audit") -> None:
     if facts.n_shared:
         console.print(f"  {facts.n_shared:,} rows share their picture with another question or object")
     for what, names in facts.doubts.items():
-        console.print(f"  [yellow]doubt[/yellow] {len(names):,} x {what} (first: {escape(names[0])})")
+        console.print(f"  [yellow]doubt[/yellow] {len(names):,} x {what} (first: {_said(names[0])})")
 
 
 def _print_leakage(console: "Console", leak: "Leakage") -> None:
-    from rich.markup import escape
-
-    console.print(f"[bold]{escape(leak.first)}[/bold] and [bold]{escape(leak.second)}[/bold]")
+    console.print(f"[bold]{_said(leak.first)}[/bold] and [bold]{_said(leak.second)}[/bold]")
     if leak.n_same_picture is not None:
         color = "red" if leak.n_same_picture else "green"
         console.print(
             f"  [{color}]{leak.n_same_picture:,}[/{color}] of {leak.n_second:,} have a picture of the first"
         )
-    pairs = [f"`{escape(mine)}` is `{escape(theirs)}`" for mine, theirs in leak.same_picture]
+    pairs = [f"`{_said(mine)}` is `{_said(theirs)}`" for mine, theirs in leak.same_picture]
     _print_some(console, [f"  [red]fault[/red] {pair}" for pair in pairs[:5]], "pictures")
     names = ", ".join(leak.combined)
     if leak.combined:
-        console.print(f"  {leak.n_same_combination:,} have a combination of {escape(names)} of the first")
+        console.print(f"  {leak.n_same_combination:,} have a combination of {_said(names)} of the first")
     for shared in leak.held_out:
-        console.print(f"  held out: no {escape(' with '.join(shared.factors))} of the second is in the first")
+        console.print(f"  held out: no {_said(' with '.join(shared.factors))} of the second is in the first")
     console.print()
 
 
