@@ -341,3 +341,9 @@ def test_false_discovery_by_hand() -> None:
     # Benjamini and Hochberg: p_(k) m / k, made monotone from the largest down
     assert false_discovery([0.01, 0.04, 0.03, 0.5]).tolist() == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.5])
     assert false_discovery([]).size == 0
+
+
+def test_the_further_draws_of_a_small_p_value_count() -> None:
+    # of the 70 ways to deal, 2 are as extreme; 99 draws are too few to tell, so 990 are made
+    p_values = [independence_test([[4, 0], [0, 4]], np.random.default_rng(k), 99).p_value for k in range(20)]
+    assert np.mean(p_values) == pytest.approx(2 / 70, abs=0.005)
