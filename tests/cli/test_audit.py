@@ -115,7 +115,9 @@ def test_foreign_text_cannot_act_on_the_terminal(tmp_path: Path) -> None:
 
 def test_the_report_is_written(sets: Path, tmp_path: Path) -> None:
     assert audited(sets / "train", "--no-pixels", "--report", tmp_path / "r.html").exit_code == 0
-    assert "<h1>What does it give away?</h1>" in (tmp_path / "r.html").read_text()
+    page = (tmp_path / "r.html").read_text()
+    assert "<h1>What does it give away?</h1>" in page
+    assert f"{sets / 'train'} --no-pixels --seed=0 --report" in page
 
 
 def test_a_coco_folder(make_coco: MakeCoco) -> None:

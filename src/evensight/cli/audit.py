@@ -54,7 +54,8 @@ def audit(
     if report is not None:
         from evensight.reports.balance import build_balance_report
 
-        command = shlex.join(["evensight", "audit", *map(str, sets), *(["--split", split] if split else [])])
+        chosen = [*(["--split", split] if split else []), *([] if pixels else ["--no-pixels"]), f"--seed={seed}"]
+        command = shlex.join(["evensight", "audit", *map(str, sets), *chosen, "--report", str(report)])
         build_balance_report(list(zip(tables, found, strict=True)), leaks, report, command=command)
     if as_json:
         _print_json(found, leaks)
