@@ -57,13 +57,13 @@ def generate(
 
     Example: `evensight generate civet-train --out data/civet-train`
     """
-    from evensight.datasets.card import CardNotes
     from evensight.datasets.formats import part_of, storing
     from evensight.datasets.generate import Order
 
     order = Order(design, size, seed, task, part, instruction, photos, split, backgrounds)
     share = part_of(shard) if shard else (1, 1)
-    store = storing(order.examples(), out, stored_as, limit, notes=CardNotes(order.command))
+    examples = order.examples()
+    store = storing(examples, out, stored_as, limit, notes=order.notes(examples, limit))
     manifest = store.run(share)
     if manifest is None:
         typer.echo(f"{out}: share {shard} is done; the set is whole once all shares are")

@@ -83,6 +83,8 @@ class SceneExamples(ExampleSet):
             "size_px": composer.size_px,
             "seed": self._seed,
         }
+        if design.source:
+            config["source"] = dict(design.source)
         if fingerprints := composer.pools.fingerprints():
             config["pools"] = dict(fingerprints)
         notes = {"description": design.description}

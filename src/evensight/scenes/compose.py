@@ -6,9 +6,10 @@ through the cells. *Drawn*: how far an object is moved in its cell. What else th
 drawn by `distractors`; it is the same in whatever cell the target is.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 from evensight.annotations import Cell, Grid
 from evensight.errors import InputError
@@ -36,6 +37,7 @@ class SceneDesign:
         rows: Which combinations there are.
         fit: Whether objects of a size have equal boxes or equal areas.
         anchor: What is in the middle of a cell: the middle of the box, or the centre of gravity.
+        source: What it was built from, as JSON, if it came from a file: see `catalog.build`.
     """
 
     name: str
@@ -44,6 +46,7 @@ class SceneDesign:
     rows: Design
     fit: Fit = "box"
     anchor: Anchor = "box"
+    source: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -197,12 +200,18 @@ class Composer:
     def _distractors(self, row: Row, target: SceneObject, index: int) -> Iterator[SceneObject]:
         n = int(str(row["distractors"]))
         others = self._others(self.design.shown(index), index - index % self.design.n_cells)
-        number = self.design.rows.number_among(index, "distractors") // self.design.n_cells
+        number = self._arrangement(row, index)
         steps = self._pattern(self.design.grid, n, number, self.seed)
         for other, cell in zip(others, distractors.cells(self.design.grid, target.cell, steps), strict=True):
             yield SceneObject(
                 other.name, other.color, other.sheen, other.size, cell, other.rotation_deg, (0, 0), other.member
             )
+
+    def _arrangement(self, row: Row, index: int) -> int:
+        """The number of the distractors' pattern: the row's, else each next one for what is shown next."""
+        if "arrangement" in row:
+            return int(str(row["arrangement"])) - 1
+        return self.design.rows.number_among(index, "distractors") // self.design.n_cells
 
     def _others_of(self, shown: int, index: int) -> tuple[SceneObject, ...]:
         """The distractors of what is shown, their cells aside."""
