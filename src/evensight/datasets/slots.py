@@ -68,6 +68,10 @@ def answering_factor(task: Task) -> str:
     return "distractors" if task.name == "counting" else ""
 
 
+def _is_answered_by_kind(task: Task) -> bool:
+    return task.name in PLACE_TASKS or bool(answering_factor(task))
+
+
 def _is_sudoku(design: SceneDesign, task: Task) -> bool:
     return (
         task.name == "absolute-position" and design.crossed_cells == PAPER_GRID.cells() and design.grid == PAPER_GRID
@@ -91,7 +95,8 @@ def _dealt(composer: Composer, task: Task, seed: int) -> tuple[SlotOf, Claims]:
             found[index] = slot
     if len({n for _, n in asked}) > 1:  # a picture with fewer objects has fewer slots
         claims = ()
-    elif design.is_crossed and design.n_cells % task.n_slots == 0:  # then every object has every slot equally often
+    elif design.is_crossed and design.n_cells % task.n_slots == 0 and _is_answered_by_kind(task):
+        # What is shown, in all cells or with one answer, has every slot equally often.
         claims += tuple((factor, "slot") for factor in design.factors if (factor, "slot") not in claims)
     return lambda index, _annotation: found[index], claims
 
@@ -106,7 +111,8 @@ def _families(
     if task.name in PLACE_TASKS:
         by_place = list(zip(answers, areas, cells, strict=True))
         return [*by_place], [(k,) for k in shown], (("answer", "slot"), ("area", "slot"), ("cell", "slot"))
-    by_area, by_answer = zip(areas, cells, strict=True), zip(answers, shown, strict=True)
+    by_area = list(zip(areas, cells, strict=True))
+    by_answer = zip(answers, shown, strict=True) if answering_factor(task) else ((answer,) for answer in answers)
     return [*by_area], [*by_answer], (("answer", "slot"), ("area", "slot"), ("cell", "slot"))
 
 
