@@ -185,6 +185,13 @@ class ShardStore:
             folder.begin(KIND, own)
         return None
 
+    def missing(self) -> list[int]:
+        """The shards that are not there yet."""
+        path, layout = self._folder.path, self.layout
+        return [
+            shard for shard in range(layout.n_shards) if not (path / self._format.shard_name(shard, layout)).exists()
+        ]
+
     def write(self, shard: int, advance: Advance) -> None:
         """Writes a shard unless it is there; to be called by who has joined.
 
@@ -212,12 +219,11 @@ class ShardStore:
             The manifest; none when a shard is missing.
         """
         folder = self._folder
-        names = [self._format.shard_name(shard, self.layout) for shard in range(self.layout.n_shards)]
         with (folder.path / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # waits: another may be sealing
             if folder.manifest_path.exists():
                 return folder.manifest(KIND)
-            if not all((folder.path / name).exists() for name in names):
+            if self.missing():
                 return None
             manifest = RunManifest(KIND, self._config, self._inputs, _hashes(folder.path), self._facts())
             write_text(folder.path / CARD_NAME, card(manifest, self._notes))
