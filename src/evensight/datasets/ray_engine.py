@@ -95,6 +95,11 @@ def _write(ray_data: Any, job: RayJob, store: ShardStore, missing: list[int]) ->
         with progress("storing with Ray", total, "examples") as advance:
             for row in written.iter_rows():
                 advance(len(store.layout.rows(int(row["id"]))))
+    except Exception as error:
+        cause = getattr(error, "cause", None)  # a worker's error comes wrapped in Ray's
+        if isinstance(cause, InputError):
+            raise cause from error
+        raise
     finally:
         context.enable_progress_bars = shown
 

@@ -114,12 +114,12 @@ class ShardStore:
             notes: What the card is to say that the set can't know.
         """
         n = len(examples) if limit is None else min(limit, len(examples))
-        rows = shard_rows or shard_format.shard_rows
+        rows = shard_format.shard_rows if shard_rows is None else shard_rows
         self._examples = examples
         self._format = shard_format
         self._notes = notes
         self._folder = RunFolder(out)
-        self.layout = Layout(n, min(rows, max(n, 1)) if rows > 0 else rows)
+        self.layout = Layout(n, min(rows, max(n, 1)))
         self._config = {
             **examples.info.config,
             "n": n,
@@ -225,6 +225,7 @@ class ShardStore:
                 return folder.manifest(KIND)
             if self.missing():
                 return None
+            folder.sweep()  # nobody is writing: all is there
             manifest = RunManifest(KIND, self._config, self._inputs, _hashes(folder.path), self._facts())
             write_text(folder.path / CARD_NAME, card(manifest, self._notes))
             folder.seal(manifest)
