@@ -209,7 +209,6 @@ class ShardStore:
             if path.exists():  # finished by another while this one came
                 advance(len(rows))
                 return
-            _sweep(path)
             self._format.write(self._examples, rows, path, advance)
 
     def seal(self) -> RunManifest | None:
@@ -225,7 +224,7 @@ class ShardStore:
                 return folder.manifest(KIND)
             if self.missing():
                 return None
-            folder.sweep()  # nobody is writing: all is there
+            folder.sweep()  # of what the killed left; nobody is writing, for all is there
             manifest = RunManifest(KIND, self._config, self._inputs, _hashes(folder.path), self._facts())
             write_text(folder.path / CARD_NAME, card(manifest, self._notes))
             folder.seal(manifest)
@@ -304,12 +303,6 @@ def _busy(path: Path) -> InputError:
     return InputError(
         f"`{path}` is being written by another evensight process: wait for it, or choose another folder"
     )
-
-
-def _sweep(path: Path) -> None:
-    """Removes what a killed process left of a shard; its lock is held."""
-    for leftover in path.parent.glob(f".partial-*-{path.name}"):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def encoded_rows(examples: ExampleSet, rows: range) -> Iterator[EncodedRow]:
