@@ -3,13 +3,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from evensight.annotations import PAPER_GRID
-from evensight.datasets.examples import SceneExamples
+from evensight.datasets.examples import Example, SceneExamples
 from evensight.datasets.shards import Layout
 from evensight.datasets.stored import StoredExamples, store, store_part
 from evensight.errors import InputError
@@ -116,6 +117,36 @@ def test_a_part_of_another_set_does_not_join(tmp_path: Path) -> None:
         store_part(made(), tmp_path, (2, 2), shard_rows=SHARD_ROWS)
 
 
+@pytest.mark.parametrize("shard_rows", [0, -3])
+def test_shards_of_no_rows_are_refused(tmp_path: Path, shard_rows: int) -> None:
+    with pytest.raises(InputError, match="1 or more"):
+        store(made(), tmp_path / "set", shard_rows=shard_rows)
+
+
+def test_a_set_of_nothing_is_one_empty_file(tmp_path: Path) -> None:
+    store(made(), tmp_path, limit=0)
+    assert len(StoredExamples(tmp_path)) == 0
+    assert list(StoredExamples(tmp_path)) == []
+
+
+class InBulk(SceneExamples):
+    """A set with a faster way to all its rows than one by one."""
+
+    asked: ClassVar[list[tuple[int, int]]] = []
+
+    def encoded_rows(self, start: int, stop: int) -> Iterator[tuple[Example, bytes]]:
+        self.asked.append((start, stop))
+        return ((self[index], self.encoded(index)) for index in range(start, stop))
+
+
+def test_a_set_is_asked_in_bulk_if_it_can(tmp_path: Path, at_once: dict[str, bytes]) -> None:
+    examples = made()
+    examples.__class__ = InBulk
+    store(examples, tmp_path, shard_rows=SHARD_ROWS)
+    assert content(tmp_path) == at_once
+    assert InBulk.asked == [(k, min(k + 30, 324)) for k in range(0, 324, 30)]
+
+
 def test_nothing_hidden_is_left_but_the_lock(tmp_path: Path) -> None:
     store(made(), tmp_path, shard_rows=SHARD_ROWS)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] in ([], [".lock"])
@@ -126,7 +157,7 @@ def test_nothing_hidden_is_left_but_the_lock(tmp_path: Path) -> None:
 HERE = Path(__file__).parent
 SCRIPT = f"""
 import importlib.util, sys, time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 spec = importlib.util.spec_from_file_location("shards", {str(HERE / "test_shards.py")!r})
 shards = importlib.util.module_from_spec(spec)
@@ -174,6 +205,7 @@ def test_a_store_killed_at_any_instant_goes_on_to_the_same_bytes(
         StoredExamples(tmp_path)
     store(made(), tmp_path, shard_rows=SHARD_ROWS)
     assert content(tmp_path) == at_once
+    assert list(tmp_path.glob(".partial-*")) == []
     assert finished.items() <= {path.name: path.stat().st_ino for path in tmp_path.glob("data-*")}.items()
 
 

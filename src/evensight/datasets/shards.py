@@ -114,12 +114,12 @@ class ShardStore:
             notes: What the card is to say that the set can't know.
         """
         n = len(examples) if limit is None else min(limit, len(examples))
-        rows = shard_rows or shard_format.shard_rows
+        rows = shard_format.shard_rows if shard_rows is None else shard_rows
         self._examples = examples
         self._format = shard_format
         self._notes = notes
         self._folder = RunFolder(out)
-        self.layout = Layout(n, min(rows, max(n, 1)) if rows > 0 else rows)
+        self.layout = Layout(n, min(rows, max(n, 1)))
         self._config = {
             **examples.info.config,
             "n": n,
@@ -185,6 +185,13 @@ class ShardStore:
             folder.begin(KIND, own)
         return None
 
+    def missing(self) -> list[int]:
+        """The shards that are not there yet."""
+        path, layout = self._folder.path, self.layout
+        return [
+            shard for shard in range(layout.n_shards) if not (path / self._format.shard_name(shard, layout)).exists()
+        ]
+
     def write(self, shard: int, advance: Advance) -> None:
         """Writes a shard unless it is there; to be called by who has joined.
 
@@ -202,7 +209,6 @@ class ShardStore:
             if path.exists():  # finished by another while this one came
                 advance(len(rows))
                 return
-            _sweep(path)
             self._format.write(self._examples, rows, path, advance)
 
     def seal(self) -> RunManifest | None:
@@ -212,13 +218,13 @@ class ShardStore:
             The manifest; none when a shard is missing.
         """
         folder = self._folder
-        names = [self._format.shard_name(shard, self.layout) for shard in range(self.layout.n_shards)]
         with (folder.path / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # waits: another may be sealing
             if folder.manifest_path.exists():
                 return folder.manifest(KIND)
-            if not all((folder.path / name).exists() for name in names):
+            if self.missing():
                 return None
+            folder.sweep()  # of what the killed left; nobody is writing, for all is there
             manifest = RunManifest(KIND, self._config, self._inputs, _hashes(folder.path), self._facts())
             write_text(folder.path / CARD_NAME, card(manifest, self._notes))
             folder.seal(manifest)
@@ -297,12 +303,6 @@ def _busy(path: Path) -> InputError:
     return InputError(
         f"`{path}` is being written by another evensight process: wait for it, or choose another folder"
     )
-
-
-def _sweep(path: Path) -> None:
-    """Removes what a killed process left of a shard; its lock is held."""
-    for leftover in path.parent.glob(f".partial-*-{path.name}"):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def encoded_rows(examples: ExampleSet, rows: range) -> Iterator[EncodedRow]:

@@ -230,9 +230,12 @@ def _data_files(folder: Path, manifest: RunManifest) -> list[Path]:
     made_as = manifest.config.get("format", ParquetShards.name)
     if made_as != ParquetShards.name:
         raise InputError(f"`{folder}` is stored as {made_as}: expected a set that is stored as parquet")
-    layout = Layout(manifest.facts["n_shards"], 1) if "n_shards" in manifest.facts else Layout(1, 1)
-    names = [ParquetShards().shard_name(k, layout) for k in range(layout.n_shards)]
-    if set(names) - set(manifest.files):
+    n_shards = manifest.facts.get("n_shards", 1)  # sets of before had one file
+    if not 1 <= n_shards <= len(manifest.files):
+        raise InputError(f"`{folder}` has {len(manifest.files)} files by its manifest: expected {n_shards}")
+    layout = Layout(n_shards, 1)
+    names = [ParquetShards().shard_name(k, layout) for k in range(n_shards)]
+    if not set(names) <= set(manifest.files):
         raise InputError(f"`{folder}`: its manifest doesn't list `{min(set(names) - set(manifest.files))}`")
     return [folder / name for name in names]
 
