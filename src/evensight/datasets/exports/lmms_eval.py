@@ -75,7 +75,7 @@ try:
         worst_cell,
     )
 except ImportError as error:
-    raise ImportError("this task is scored by evensight: install it beside lmms-eval (pip install evensight)") from error
+    raise ImportError("evensight scores this task: install it beside lmms-eval (pip install evensight)") from error
 '''
 
 

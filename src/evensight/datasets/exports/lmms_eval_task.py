@@ -26,8 +26,7 @@ def doc_to_text(doc: Mapping[str, Any]) -> str:
 def scored(raw: str, options: Sequence[str], answer: str) -> Outcome:
     """What became of an answer.
 
-    A question without options is open: right is what names the right answer and no other words that the parser
-    would have to weigh, so only an empty answer is invalid.
+    A question without options is open: right is what names the right answer, and only an empty answer is invalid.
     """
     if options:
         return outcome(raw, options, answer)
@@ -49,7 +48,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 
 def accuracy(items: Sequence[Mapping[str, Any]]) -> float:
     """The share of items whose score is 1."""
-    return sum(item["score"] for item in items) / len(items)
+    return float(sum(item["score"] for item in items) / len(items))
 
 
 def worst_cell(items: Sequence[Mapping[str, Any]]) -> float:

@@ -62,4 +62,6 @@ def refuse_tags(example: Example, tags: tuple[str, ...]) -> None:
     for text in (example.question.text, example.question.answer):
         for tag in tags:
             if tag in text:
-                raise InputError(f"`{example.id}` says `{tag}`, which this format reads as a tag: rename what it asks for")
+                raise InputError(
+                    f"`{example.id}` says `{tag}`, which this format reads as a tag: rename what it asks for"
+                )
