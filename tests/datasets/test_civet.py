@@ -14,7 +14,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from evensight.annotations import AREAS, Cell
+from evensight.annotations import AREAS, Box, Cell
 from evensight.datasets.audit import audit
 from evensight.datasets.civet import CivetExamples
 from evensight.datasets.civet_answers import KINDS
@@ -118,7 +118,7 @@ def test_every_cell_has_its_area_as_the_answer_and_its_box_from_the_pixels(tmp_p
     for (row, col), each in zip(cells, examples, strict=True):
         assert each.question.answer == each.area == AREAS[3 * (row // 3) + col // 3]
         x0, y0 = MARGIN + WINDOW * col + 1, MARGIN + WINDOW * row + 1
-        assert each.box.xyxy_px == (x0, y0, x0 + 6, y0 + 6)
+        assert each.box == Box(x0, y0, x0 + 6, y0 + 6)
         assert (each.frame.width_px, each.frame.height_px) == (SIDE, SIDE)
 
 

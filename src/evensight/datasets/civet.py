@@ -321,7 +321,8 @@ def _boxes(pixels: NDArray[np.uint8], cells: Mapping[str, Cell], grid: Grid) -> 
         ys, xs = np.nonzero(window)
         if not ys.size:
             raise Unusable("object that can't be seen in its cell")
-        boxes[name] = Box(x0 + float(xs.min()), y0 + float(ys.min()), x0 + xs.max() + 1.0, y0 + ys.max() + 1.0)
+        edges = (x0 + xs.min(), y0 + ys.min(), x0 + xs.max() + 1, y0 + ys.max() + 1)
+        boxes[name] = Box(*map(float, edges))
         window[:] = False
     if shown.any():
         raise Unusable("picture that shows more than its objects")
@@ -330,9 +331,11 @@ def _boxes(pixels: NDArray[np.uint8], cells: Mapping[str, Cell], grid: Grid) -> 
 
 def _shown(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Where the picture differs from its ground: the colour that most of its edge has, `[y, x]`."""
-    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    colors, counts = np.unique(edge, axis=0, return_counts=True)
-    shown: NDArray[np.bool_] = (pixels != colors[counts.argmax()]).any(axis=2)
+    red, green, blue = (pixels[:, :, k].astype(np.uint32) for k in range(3))
+    colors = red << 16 | green << 8 | blue
+    edge = np.concatenate([colors[0], colors[-1], colors[:, 0], colors[:, -1]])
+    values, counts = np.unique(edge, return_counts=True)
+    shown: NDArray[np.bool_] = colors != values[counts.argmax()]
     if shown.mean() > _MOST:
         raise Unusable("picture on a ground that is not plain")
     return shown
