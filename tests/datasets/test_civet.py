@@ -514,3 +514,39 @@ def test_every_kind_has_a_task_of_its_own() -> None:
 def test_a_cell_is_where_the_box_is(tmp_path: Path) -> None:
     each = one(tmp_path, [thing(7, 2, size="small")], ASKED)
     assert (each.cell, each.box.xyxy_px) == (Cell(7, 2), (20, 60, 24, 64))
+
+
+def _only(y: slice, x: slice) -> Damage:
+    def paint(path: Path) -> None:
+        pixels = np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
+        pixels[y, x] = COLORS["red"]
+        Image.fromarray(pixels).save(path)
+
+    return paint
+
+
+def test_a_window_is_what_civet_draws_in(tmp_path: Path) -> None:
+    made = write(tmp_path / "civet", {"0": [thing(8, 0)]}, {"0": ASKED})
+    _only(slice(66, 74), slice(2, 10))(made / "images" / "0.png")
+    assert CivetExamples(made)[0].box == Box(2, 66, 10, 74)
+
+
+def test_an_object_whose_pixels_are_in_another_cell(tmp_path: Path) -> None:
+    made = write(tmp_path / "civet", {"0": [thing(8, 0)], "1": [thing(0, 0)]}, {"0": ASKED, "1": ASKED})
+    _only(slice(66, 67), slice(2, 10))(made / "images" / "0.png")  # cell 8 begins at 66.7
+    assert "another cell than its own" in left_out(made)
+
+
+def test_two_objects_in_one_cell(tmp_path: Path) -> None:
+    things = [thing(0, 0), thing(0, 0, "star")]
+    assert "two objects in one cell" in reason(tmp_path, things, {"e1": {"position_absolute": where("square")}})
+
+
+def test_two_questions_of_one_id(tmp_path: Path) -> None:
+    things = {"0": [thing(0, 0)], "0-e1": [thing(0, 0)]}
+    asked = {"position_absolute": where("red square")}
+    made = write(tmp_path / "civet", things, {"0": {"e1-e1": asked}, "0-e1": {"e1": asked}})
+    worlds = json.loads((made / "repr.json").read_text())
+    worlds["0"]["ents"]["e1-e1"] = worlds["0"]["ents"].pop("e1")
+    (made / "repr.json").write_text(json.dumps(worlds))
+    assert "question id twice" in left_out(made)
