@@ -29,11 +29,9 @@ def mix(seed: int, purpose: str, *indices: int) -> int:
     """
     state = _finish((seed & _MASK) ^ _purpose_key(purpose))
     for index in indices:
-        while True:  # an index of more than 64 bits is taken in 64 bits at a time
-            state = _finish((state + _GOLDEN) & _MASK ^ (index & _MASK))
-            index >>= 64
-            if not index:
-                break
+        state = _finish((state + _GOLDEN) & _MASK ^ (index & _MASK))
+        if index > _MASK:
+            state = mix(state, purpose, index >> 64)
     return state
 
 

@@ -24,7 +24,7 @@ def test_batch_size_does_not_change_the_answers(embedded: LoadedModel) -> None:
 
 
 def test_the_embedded_model_answers_with_options(embedded: LoadedModel) -> None:
-    assert all(parse_answer(raw, EXAMPLES[0].question.options) for raw in answers(embedded, 8))
+    assert all(parse_answer(raw, EXAMPLES[0].question) for raw in answers(embedded, 8))
 
 
 def test_the_embedded_model_is_right_in_the_middle(embedded: LoadedModel) -> None:

@@ -1,25 +1,71 @@
 """`evensight generate`: a design's scenes and questions, stored."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
+class Part(StrEnum):
+    """The parts of a design that holds something out."""
+
+    TRAIN = "train"
+    TEST = "test"
+
+
+class Format(StrEnum):
+    """How a set is stored."""
+
+    PARQUET = "parquet"
+    FOLDER = "folder"
+    WEBDATASET = "webdataset"
+
+
+class Engine(StrEnum):
+    """What does the work."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 def generate(
-    design: Annotated[str, typer.Argument(help="The design's name; `evensight designs` lists them.")],
+    design: Annotated[str, typer.Argument(help="The design's name (`evensight designs` lists them) or YAML file.")],
     out: Annotated[Path, typer.Option(help="The folder to make.")],
     size: Annotated[int, typer.Option(help="The images' side in pixels.", min=8, max=4096)] = 336,
     seed: Annotated[int, typer.Option(help="Draws the order of options, and what else is drawn.", min=0)] = 0,
     limit: Annotated[int | None, typer.Option(help="Only the first so many scenes.", min=1)] = None,
+    task: Annotated[
+        str | None, typer.Option(help="What to ask (`evensight designs --tasks`).", show_default="the design's")
+    ] = None,
+    part: Annotated[Part | None, typer.Option(help="The part of a design that holds something out.")] = None,
+    instruction: Annotated[
+        bool, typer.Option(help="Put `Answer using as few words as possible.` in front of each question.")
+    ] = True,
+    photos: Annotated[
+        Path | None, typer.Option(help="A folder in COCO's format, for real objects and backgrounds.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="The split in that folder.")] = "val2017",
+    backgrounds: Annotated[Path | None, typer.Option(help="A folder of pictures for backgrounds.")] = None,
+    stored_as: Annotated[Format, typer.Option("--format", help="How to store it.")] = Format.PARQUET,
+    shard: Annotated[
+        str | None, typer.Option(help="Only this share of the work, I/N: 1/4 to 4/4 in any order.", metavar="I/N")
+    ] = None,
+    engine: Annotated[Engine, typer.Option(help="What does the work; `ray` needs evensight[ray].")] = Engine.LOCAL,
 ) -> None:
-    """Draws a design's scenes with their questions and answers and stores them as Parquet.
+    """Draws a design's scenes with their questions and answers and stores them.
 
     Example: `evensight generate civet-train --out data/civet-train`
     """
-    from evensight.datasets.examples import SceneExamples
-    from evensight.datasets.stored import store
-    from evensight.scenes.designs import design as named
+    from evensight.datasets.card import CardNotes
+    from evensight.datasets.formats import part_of, storing
+    from evensight.datasets.generate import Order
 
-    manifest = store(SceneExamples(named(design, seed), size, seed), out, limit)
-    typer.echo(f"{out}: {manifest.facts['n']:,} scenes of {design}, {size} px")
+    order = Order(design, size, seed, task, part, instruction, photos, split, backgrounds)
+    share = part_of(shard) if shard else (1, 1)
+    store = storing(order.examples(), out, stored_as, limit, notes=CardNotes(order.command))
+    manifest = store.run(share)
+    if manifest is None:
+        typer.echo(f"{out}: share {shard} is done; the set is whole once all shares are")
+    else:
+        typer.echo(f"{out}: {manifest.facts['n']:,} scenes of {manifest.facts['name']}, {size} px")

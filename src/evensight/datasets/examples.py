@@ -11,16 +11,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from PIL import Image
-from typing_extensions import override
 
-from evensight.annotations import PAPER_GRID, Annotation, Box, Cell, Frame, Grid
-from evensight.questions.options import crossed_slot, dealt_slots
-from evensight.questions.tasks import AbsolutePosition, Question, Task, ask
+from evensight.annotations import Annotation, Box, Cell, Frame, Grid, Object
+from evensight.questions.tasks import Question
 from evensight.runs import hash_json
-from evensight.scenes.designs import SceneDesign
-from evensight.scenes.render import annotate, check_size, render, scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +30,9 @@ class Example:
         box: The object's bounds in the image.
         frame: The image's size.
         attributes: A value for each of the set's factors.
+        mask_area_px: How many square pixels the object covers; none where its mask isn't known.
+        centroid_xy_px: The centre of gravity of its mask; none where its mask isn't known.
+        others: What else is in the image, as far as it is annotated.
     """
 
     id: str
@@ -44,6 +42,9 @@ class Example:
     box: Box
     frame: Frame
     attributes: Mapping[str, str] = field(default_factory=dict)
+    mask_area_px: float | None = None
+    centroid_xy_px: tuple[float, float] | None = None
+    others: tuple[Object, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
@@ -108,94 +109,16 @@ PLACES = ("row", "col", "cell", "area")
 """The columns that say where an object is."""
 
 
-class SceneExamples(ExampleSet):
-    """A design's scenes with the question where their object is, drawn on the fly."""
-
-    def __init__(self, design: SceneDesign, size_px: int, seed: int, task: Task | None = None) -> None:
-        """Prepares the set; nothing is drawn yet.
-
-        Args:
-            design: Which scenes.
-            size_px: The images' side.
-            seed: Orders the options (and should be the design's, where that draws).
-            task: What is asked; where the object is, by default.
-
-        Raises:
-            InputError: The grid is too fine for images of this size.
-        """
-        check_size(design.grid, size_px)
-        self._design = design
-        self._size_px = size_px
-        self._seed = seed
-        self._task = task or AbsolutePosition(design.grid)
-        # The crossing's Sudoku square is one of nine slots on the paper's grid.
-        self._is_crossed = design.is_crossed and design.grid == PAPER_GRID and len(self._task.options) == 9
-        self._slots = None if self._is_crossed else self._deal_slots()
-
-    @property
-    @override
-    def info(self) -> SetInfo:
-        design = self._design
-        factors = tuple(name for name in design.rows.factor_names if name != "cell")
-        claims = [("area", "slot"), ("cell", "slot")]
-        if design.is_crossed:
-            claims += [(factor, place) for factor in factors for place in PLACES]
-        if self._is_crossed:
-            claims += [("row", "slot"), ("col", "slot")]
-        if len(design.grid) % len(self._task.options) == 0:  # then every object has every slot equally often
-            claims += [(factor, "slot") for factor in factors]
-        config = {
-            "design": design.name,
-            "rows": str(design.rows),
-            "grid": str(design.grid),
-            "task": self._task.name,
-            "size_px": self._size_px,
-            "seed": self._seed,
-        }
-        notes = {"description": design.description}
-        return SetInfo(design.name, config, factors, design.grid, tuple(claims), notes)
-
-    def __len__(self) -> int:
-        return len(self._design)
-
-    def __getitem__(self, index: int) -> Example:
-        design = self._design
-        row = design.rows[index]
-        annotation = self.annotation(index)
-        rng = np.random.default_rng((self._seed, index, 1))
-        question = ask(self._task, annotation, self._slot(index), rng)
-        return Example(
-            id=f"{design.name}-{index:06d}",
-            question=question,
-            attributes={name: str(value) for name, value in row.items() if name != "cell"},
-            **located(annotation, design.grid),
-        )
-
-    def annotation(self, index: int) -> Annotation:
-        """The annotation of scene `index`."""
-        return annotate(scene(self._design, index, self._size_px))
-
-    @override
-    def image(self, index: int) -> Image.Image:
-        return Image.fromarray(render(scene(self._design, index, self._size_px)))
-
-    def _slot(self, index: int) -> int:
-        if self._slots is not None:
-            return self._slots[index]
-        design = self._design
-        shown = index // len(design.grid)
-        return crossed_slot(design.cell(index), design.grid, shown, len(self._task.options))
-
-    def _deal_slots(self) -> list[int]:
-        design = self._design
-        cells = [design.cell(index) for index in range(len(design))]
-        places = [(design.grid.area_of(cell), cell) for cell in cells]
-        shown = [index // len(design.grid) for index in range(len(design))]
-        return dealt_slots(places, shown, len(self._task.options), np.random.default_rng((self._seed, 2)))
-
-
 def located(annotation: Annotation, grid: Grid) -> dict[str, Any]:
-    """Where the annotation's first object is, as an example's `cell`, `area`, `box` and `frame`."""
-    target = annotation.objects[0]
+    """Where things are in an annotation, as an example's fields; its first object is the one that is asked for."""
+    target, *others = annotation.objects
     cell = grid.cell_of(target, annotation.frame)
-    return {"cell": cell, "area": grid.area_of(cell), "box": target.box, "frame": annotation.frame}
+    return {
+        "cell": cell,
+        "area": grid.area_of(cell),
+        "box": target.box,
+        "frame": annotation.frame,
+        "mask_area_px": target.mask_area_px,
+        "centroid_xy_px": target.centroid_px,
+        "others": tuple(others),
+    }

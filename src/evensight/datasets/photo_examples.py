@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from typing_extensions import override
 
@@ -44,8 +43,8 @@ class PhotoExamples(ExampleSet):
         self._seed = seed
         cells = [grid.cell_of(photo.annotation.objects[0], photo.annotation.frame) for photo in self._photos]
         places = [(grid.area_of(cell), cell) for cell in cells]
-        categories = [photo.category for photo in self._photos]
-        self._slots = dealt_slots(places, categories, len(self._task.options), np.random.default_rng((seed, 2)))
+        categories = [(photo.category,) for photo in self._photos]
+        self._slots = dealt_slots(places, categories, self._task.n_slots, seed)
         paths = sorted({photo.path for photo in self._photos})
         config = {
             "photos": split,
@@ -74,10 +73,9 @@ class PhotoExamples(ExampleSet):
 
     def __getitem__(self, index: int) -> Example:
         photo = self._photos[index]
-        rng = np.random.default_rng((self._seed, index, 1))
         return Example(
             id=photo.id,
-            question=ask(self._task, photo.annotation, self._slots[index], rng),
+            question=ask(self._task, photo.annotation, self._slots[index], self._seed, index),
             attributes={"category": photo.category},
             **located(photo.annotation, self._grid),
         )

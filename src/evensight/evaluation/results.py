@@ -54,8 +54,8 @@ def result_row(example: Example, raw: str, provenance: Mapping[str, Any]) -> dic
     return {
         **example_row(example),
         "raw": raw,
-        "parsed": parse_answer(raw, question.options),
-        "outcome": outcome(raw, question.options, question.answer).value,
+        "parsed": parse_answer(raw, question),
+        "outcome": outcome(raw, question, example.box, example.frame).value,
         **provenance,
     }
 

@@ -27,13 +27,18 @@ class CocoImage:
 
 @dataclass(frozen=True, slots=True)
 class CocoObject:
-    """An annotated object, or a region of many (`is_crowd`)."""
+    """An annotated object, or a region of many (`is_crowd`).
+
+    Its `segmentation` is what the file has, unchecked, and only where the reader was asked to keep it: polygons
+    are most of such a file.
+    """
 
     id: int
     image_id: int
     category: str
     box: Box
     is_crowd: bool
+    segmentation: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass
@@ -87,12 +92,13 @@ def annotations_path(root: Path, split: str) -> Path:
     return root / "annotations" / f"instances_{split}.json"
 
 
-def read_split(root: Path, split: str) -> CocoSplit:
+def read_split(root: Path, split: str, *, with_segmentations: bool = False) -> CocoSplit:
     """Reads a split.
 
     Args:
         root: The folder that holds `annotations/` and the images' folder.
         split: The split's name, which is the images' folder ("val2017").
+        with_segmentations: Keeps what each object has for a segmentation.
 
     Raises:
         InputError: There is no such split, or its annotations are not COCO's.
@@ -114,7 +120,8 @@ def read_split(root: Path, split: str) -> CocoSplit:
     rejected = Rejections()
     categories = _categories(content["categories"], rejected)
     images = _images(content["images"], folder, rejected)
-    objects, unplaced = _objects(content["annotations"], images, categories, rejected)
+    entries = content["annotations"] if with_segmentations else _without_segmentations(content["annotations"])
+    objects, unplaced = _objects(entries, images, categories, rejected)
     if not images or not objects:
         raise InputError(f"`{path}` has no usable images with annotations; left out: {rejected.counts()}")
     n_total = len(content["images"]) + len(content["annotations"]) + len(content["categories"])
@@ -172,6 +179,13 @@ def _image_fault(entry: Any) -> str | None:
     return None
 
 
+def _without_segmentations(entries: list[Any]) -> list[Any]:
+    return [
+        {key: value for key, value in entry.items() if key != "segmentation"} if isinstance(entry, dict) else entry
+        for entry in entries
+    ]
+
+
 def _objects(
     entries: list[Any], images: Mapping[int, CocoImage], categories: Mapping[int, str], rejected: Rejections
 ) -> tuple[tuple[CocoObject, ...], frozenset[tuple[int, str]]]:
@@ -192,7 +206,7 @@ def _objects(
         seen.add(entry["id"])
         crowd = bool(entry.get("iscrowd", 0))
         category = categories[entry["category_id"]]
-        objects.append(CocoObject(entry["id"], entry["image_id"], category, box, crowd))
+        objects.append(CocoObject(entry["id"], entry["image_id"], category, box, crowd, entry.get("segmentation")))
     return tuple(objects), frozenset(unplaced)
 
 

@@ -3,11 +3,11 @@
 The numbers are counts, not images; `evensight photos ROOT --placement` measures them again.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evensight.annotations import PAPER_GRID, Cell, Grid
 
@@ -34,14 +34,17 @@ class Placement:
             raise ValueError(f"a placement has a count of 0 or more for each cell of {self.grid}, got {shape}")
 
     @cached_property
-    def _cumulative(self) -> NDArray[np.int64]:
-        return np.cumsum(self.counts, dtype=np.int64)
+    def n(self) -> int:
+        """How many objects were counted."""
+        return int(np.sum(self.counts))
 
-    def draw(self, rng: np.random.Generator) -> Cell:
-        """A cell, drawn with the probability that it has here."""
-        ticket = rng.integers(self._cumulative[-1])
-        index = int(np.searchsorted(self._cumulative, ticket, side="right"))
-        return Cell(*divmod(index, self.grid.cols))
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [int(end) for end in np.cumsum(self.counts)]
+
+    def cell(self, ticket: int) -> Cell:
+        """The cell of counted object `ticket`, from 0 to n - 1: so each cell has the probability that it has here."""
+        return Cell(*divmod(bisect_right(self._ends, ticket), self.grid.cols))
 
 
 MAIN_OBJECT = Placement(
@@ -85,3 +88,6 @@ SINGLE_INSTANCE = Placement(
     ),
 )
 """Where a photograph has the objects that it can be asked for: 33 % of them in the center."""
+
+PLACEMENTS = {placement.name: placement for placement in (MAIN_OBJECT, SINGLE_INSTANCE)}
+"""The placements by name."""

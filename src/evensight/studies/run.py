@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evensight.datasets.examples import ExampleSet, SceneExamples
+from evensight.datasets.examples import ExampleSet
 from evensight.datasets.photo_examples import PhotoExamples
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.evaluation.ask import evaluate
 from evensight.evaluation.results import Results, read_results
@@ -25,7 +26,7 @@ from evensight.evaluation.summary import Summary, summarise
 from evensight.photos.coco import has_split
 from evensight.reports.html import build_report
 from evensight.runs import RunFolder, read_json, write_json
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 from evensight.settings import checked
 from evensight.studies.plan import Study
 from evensight.training.finetune import config_for, finetune

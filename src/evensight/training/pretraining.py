@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 from pydantic import Field
 from typing_extensions import override
@@ -20,8 +19,9 @@ from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
 from evensight.models.embedded import build
 from evensight.models.loading import quiet_transformers, writing_weights
 from evensight.questions.tasks import INSTRUCTION, AbsolutePosition, Property, Task, ask
+from evensight.randomness import below
 from evensight.runs import atomic_folder, versions, write_json
-from evensight.scenes.factors import COLORS, SHAPES, SIZES
+from evensight.scenes.factors import COLORS, PAPER_SHAPES, SIZES, Color
 from evensight.scenes.placement import MAIN_OBJECT
 from evensight.scenes.render import Scene, SceneObject, annotate, render
 from evensight.training.finetune import SETTINGS_NAME
@@ -81,7 +81,7 @@ class PretrainingExamples(ExampleSet):
             position,
             position,
             Property("color", tuple(COLORS)),
-            Property("shape", SHAPES),
+            Property("shape", PAPER_SHAPES),
         )
 
     @property
@@ -97,8 +97,8 @@ class PretrainingExamples(ExampleSet):
     def __getitem__(self, index: int) -> Example:
         annotation = annotate(self._scene(index))
         task = self._tasks[index % len(self._tasks)]
-        rng = np.random.default_rng((self._seed, index, 1))
-        question = ask(task, annotation, int(rng.integers(len(task.options))), rng)
+        slot = below(task.n_slots, self._seed, "slot", index)
+        question = ask(task, annotation, slot, self._seed, index)
         attributes = {name: annotation.objects[0].attributes[name] for name in _FACTORS}
         return Example(f"pretraining-{index:06d}", question, attributes=attributes, **located(annotation, PAPER_GRID))
 
@@ -107,10 +107,13 @@ class PretrainingExamples(ExampleSet):
         return Image.fromarray(render(self._scene(index)))
 
     def _scene(self, index: int) -> Scene:
-        rng = np.random.default_rng((self._seed, index, 0))
-        shape, color, size = (str(rng.choice(list(values))) for values in (SHAPES, COLORS, SIZES))
-        cell = MAIN_OBJECT.draw(rng)
-        return Scene(self._size_px, PAPER_GRID, SceneObject(shape, color, "none", size, cell))
+        shape, color, size = (
+            values[below(len(values), self._seed, name, index)]
+            for name, values in zip(_FACTORS, (PAPER_SHAPES, tuple(COLORS), tuple(SIZES)), strict=True)
+        )
+        cell = MAIN_OBJECT.cell(below(MAIN_OBJECT.n, self._seed, "cell", index))
+        target = SceneObject(shape, Color(color, COLORS[color]), "none", size, cell)
+        return Scene(self._size_px, PAPER_GRID, (target,))
 
 
 def pretrain(out: Path, config: PretrainingConfig) -> Mapping[str, Any]:
@@ -191,4 +194,4 @@ def vocabulary() -> list[str]:
     """The words that the embedded model's tokenizer knows as single tokens."""
     sentences = f"{INSTRUCTION} Where is the object? What is the color, shape, size of the object? Choose from"
     words = sentences.replace(".", "").replace("?", "").replace(",", "").split()
-    return [*words, *COLORS, *SHAPES, *SIZES, *CATEGORIES.replace(",", "").split()]
+    return [*words, *COLORS, *PAPER_SHAPES, *SIZES, *CATEGORIES.replace(",", "").split()]

@@ -1,0 +1,207 @@
+"""Photographs as backgrounds: a folder of the user's, or the images of a set in COCO's format.
+
+A background is what a person sees who opens the file: turned as its EXIF tag says, grey and CMYK and palettes as
+RGB, what is transparent over black; then the largest square in its middle, resized with antialiasing. Colour
+profiles are left unheeded. Of several frames it is the first.
+
+Every file is decoded once when the pool is made, so that a broken one is found before a set is begun; the
+fingerprint is of all files' names and bytes, and a file that has changed since is refused.
+"""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from evensight.errors import InputError
+from evensight.memory import ByteCache
+from evensight.photos import selection
+from evensight.photos.coco import read_split
+from evensight.progress import track
+from evensight.runs import hash_json, one_line
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""What the names of pictures in a folder end in; files of other names are not looked at."""
+CACHE_BYTES = 128 * 2**20
+"""How much of the resized pictures is kept: about 400 of 336 px."""
+
+Pixels = NDArray[np.uint8]
+
+
+class PhotoBackgrounds:
+    """A pool of background pictures from files; `name` is "photo".
+
+    Attributes:
+        fingerprint: A hash of the files' names and bytes.
+    """
+
+    name = "photo"
+
+    def __init__(self, folder: Path, *, cache_bytes: int = CACHE_BYTES) -> None:
+        """Takes all pictures in a folder, by name; folders in it are not entered.
+
+        Raises:
+            InputError: The folder is missing or has no pictures, or one is broken, huge, or a link out of it.
+        """
+        self._take(_pictures_in(folder), cache_bytes)
+
+    @classmethod
+    def of_coco(cls, root: Path, split: str, *, cache_bytes: int = CACHE_BYTES) -> "PhotoBackgrounds":
+        """Takes the images of a split in COCO's format, by name, and what is annotated in them.
+
+        Args:
+            root: The folder that holds `annotations/` and the images' folder.
+            split: The split's name ("val2017").
+            cache_bytes: How much of the resized pictures is kept.
+
+        Raises:
+            InputError: There is no such split, or an image is broken or huge.
+        """
+        found = read_split(root, split)
+        shown: dict[Path, set[str]] = defaultdict(set)
+        for image_id, category in {(thing.image_id, thing.category) for thing in found.objects} | found.unplaced:
+            shown[found.images[image_id].path].add(category)
+        pool = cls.__new__(cls)
+        pool._take(sorted({image.path for image in found.images.values()}), cache_bytes, shown)
+        return pool
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def member_name(self, k: int) -> str:
+        """The file's name."""
+        return self._path(k).name
+
+    def shows(self, k: int) -> frozenset[str]:
+        """The categories that are annotated in picture `k`, crowds too; nothing is known of a user's folder."""
+        return frozenset(self._shown.get(self._path(k), ()))
+
+    def pixels(self, k: int, size_px: int) -> Pixels:
+        """Picture `k`'s middle square, read-only uint8 `[size_px, size_px, 3]`; kept, as far as room is.
+
+        Raises:
+            InputError: The file is gone, or is not what it was when the pool was made.
+        """
+        found = self._kept.get((k, size_px))
+        return self._kept.put((k, size_px), self._resized(k, size_px)) if found is None else found
+
+    def _take(self, paths: list[Path], cache_bytes: int, shown: Mapping[Path, set[str]] | None = None) -> None:
+        self._shown = dict(shown or {})
+        self._paths = paths
+        self._hashes = [_checked(path) for path in track(paths, "checking backgrounds", len(paths), "pictures")]
+        self._kept: ByteCache[tuple[int, int], Pixels] = ByteCache(cache_bytes)
+        named = sorted((path.name, digest) for path, digest in zip(paths, self._hashes, strict=True))
+        self.fingerprint = hash_json({"photos": named})
+
+    def _path(self, k: int) -> Path:
+        if not 0 <= k < len(self):
+            raise IndexError(f"the ground `{self.name}` has pictures 0 to {len(self) - 1}, got {k}")
+        return self._paths[k]
+
+    def _resized(self, k: int, size_px: int) -> Pixels:
+        path = self._path(k)
+        content = _read(path)
+        if sha256(content).hexdigest() != self._hashes[k]:
+            raise InputError(f"`{path}` has changed since the set was begun: put the old one back or begin again")
+        return np.array(square(upright_rgb(content, path), size_px))
+
+
+def upright_rgb(content: bytes, path: Path) -> Image.Image:
+    """A picture as a person sees it: turned by its EXIF tag, RGB, what is transparent over black.
+
+    Args:
+        content: The file's bytes.
+        path: The file, for the message.
+
+    Raises:
+        InputError: It can't be decoded, or is too large to be.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is the limit, and an error
+            with Image.open(BytesIO(content), formats=selection.FORMATS) as image:
+                _check_size(image, path)
+                return _as_rgb(ImageOps.exif_transpose(image))
+    except InputError:
+        raise
+    except Exception as error:  # a broken file makes decoders raise almost anything
+        raise InputError(
+            f"`{path}` can't be read as a picture: {one_line(error)}; mend it or take it out of the folder"
+        ) from error
+
+
+def square(image: Image.Image, size_px: int) -> Image.Image:
+    """The largest square in the middle of a picture, resized with antialiasing."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = (left, top, left + side, top + side)
+    return image.resize((size_px, size_px), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no agreed range, save it with 8 bits a channel")
+    if image.mode.startswith("I"):  # 16 bits a channel; Pillow would clip at 255
+        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)).convert(
+            "RGB"
+        )
+    if image.has_transparency_data:
+        colored = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", colored.size, (0, 0, 0, 255)), colored).convert("RGB")
+    return image.convert("RGB")
+
+
+def _check_size(image: Image.Image, path: Path) -> None:
+    if image.width * image.height > selection.MAX_PIXELS:
+        raise InputError(
+            f"`{path}` has {image.width} x {image.height} pixels: expected {selection.MAX_PIXELS // 10**6} million "
+            "at most; make it smaller or take it out of the folder"
+        )
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    hint = f"give a folder with pictures ({', '.join(SUFFIXES)})"
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "is not there"
+        raise InputError(f"the background folder `{folder}` {what}: {hint}")
+    try:
+        files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"the background folder `{folder}` can't be read: {one_line(error)}") from error
+    pictures = [path for path in files if path.suffix.lower() in SUFFIXES and not path.is_dir()]
+    if not pictures:
+        raise InputError(f"the background folder `{folder}` has no pictures among its {len(files)} entries: {hint}")
+    for path in pictures:
+        _check_inside(path, folder)
+    return pictures
+
+
+def _check_inside(path: Path, folder: Path) -> None:
+    try:
+        is_inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        is_inside = False
+    if not is_inside:
+        raise InputError(f"`{path}` is a link out of its folder: copy the picture there or take the link out")
+
+
+def _checked(path: Path) -> str:
+    """The hash of a file that can be decoded."""
+    content = _read(path)
+    upright_rgb(content, path)
+    return sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"`{path}` can't be read: {one_line(error)}; mend it or take it out of the folder"
+        ) from error

@@ -1,0 +1,227 @@
+"""Designs by name, and designs of one's own: each is a YAML file.
+
+    name: colours-on-textures
+    description: do textures break it?
+    parts:                                  # one product of factors, or several, one after the other
+      - {shape: [square, circle], color: [red, "#1f77b4", teal=#008080], size: [large], background: [black, texture]}
+    without: [{shape: circle, color: red}]  # combinations to leave out
+    hold_out: [{shape: square, color: red}] # `--part test` is these, `--part train` the others
+
+The files of `shipped/` are the designs that evensight knows by name. `FACTORS` in `factors` says what a part may
+vary; the cell is crossed with all of it, unless a part or a selection names cells (`"row,col"`, or an area).
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from evensight.annotations import AREAS, PAPER_GRID, Cell, Grid
+from evensight.errors import InputError, one_of
+from evensight.runs import one_line
+from evensight.scenes.compose import SceneDesign
+from evensight.scenes.designs import CELL, Design, Placed, Product, Selection, Union, hold_out
+from evensight.scenes.factors import FACTORS, Factor, factor
+from evensight.scenes.placement import PLACEMENTS
+from evensight.scenes.pools import NO_POOLS, Pools
+from evensight.settings import checked
+
+SHIPPED = Path(__file__).parent / "shipped"
+ALL = "all"
+"""In place of the values of `category`: every category that there are real objects of."""
+
+Values = list[Any] | str | int | float
+Written = dict[str, Values]
+"""The values of some factors as a user writes them: a list, or one alone."""
+
+
+class DesignFile(BaseModel):
+    """What a design's file says.
+
+    Attributes:
+        name: What it is called, also in its examples' ids.
+        description: What it is for.
+        task: What is asked about its scenes, unless the user asks for something else.
+        grid: Rows x columns.
+        parts: Products of factors; no combination may be in two of them.
+        only: Keep only the combinations that have these values.
+        without: Leave out the combinations that have these values together.
+        hold_out: Cut the design in two: the combinations with these values, and the others.
+        replicate: How often the same is shown, what is drawn being drawn anew.
+        fraction: Keep a balanced fraction of one in so many.
+        placement: The name of a placement to draw the cells from, in place of all cells.
+        fit: Whether objects of a size have equal boxes or equal areas.
+        anchor: What is in the middle of the cell: the middle of the box, or the centre of gravity.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    description: str = ""
+    task: str = "absolute-position"
+    grid: str = Field(str(PAPER_GRID), pattern=r"^\d{1,4}x\d{1,4}$")
+    parts: list[Written] = Field(min_length=1)
+    only: Written = Field(default_factory=dict)
+    without: list[Written] = Field(default_factory=list)
+    hold_out: list[Written] = Field(default_factory=list)
+    replicate: int = Field(1, ge=1)
+    fraction: int = Field(1, ge=1)
+    placement: str | None = None
+    fit: Literal["box", "area"] = "box"
+    anchor: Literal["box", "centroid"] = "box"
+
+
+def names() -> tuple[str, ...]:
+    """The names of the designs that ship with evensight, in their order."""
+    return tuple(file.stem.partition("_")[2] for file in sorted(SHIPPED.glob("*.yaml")))
+
+
+def design(name: str, seed: int = 0, pools: Pools = NO_POOLS, part: str | None = None) -> SceneDesign:
+    """The design of that name, or of the file of that path.
+
+    Args:
+        name: A name of `names()`, or the path of a YAML file.
+        seed: Matters only to designs that draw.
+        pools: Where real objects come from, if the design has all categories of them.
+        part: `train` or `test`, where the design holds something out; None for all of it.
+
+    Raises:
+        InputError: There is no such design, or it can't be.
+    """
+    return build(design_file(name), seed, pools, part)
+
+
+def design_file(name: str) -> DesignFile:
+    """What the file of a design says.
+
+    Args:
+        name: A name of `names()`, or the path of a YAML file.
+
+    Raises:
+        InputError: There is none, or it isn't a design's.
+    """
+    if name in names():
+        return _read(next(SHIPPED.glob(f"*_{name}.yaml")), f"the design `{name}`")
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        raise one_of("the design", name, names(), "see `evensight designs`, or name a YAML file")
+    return _read(path, f"the design `{path}`")
+
+
+def build(file: DesignFile, seed: int = 0, pools: Pools = NO_POOLS, part: str | None = None) -> SceneDesign:
+    """The design that a file describes; the arguments are those of `design`.
+
+    Raises:
+        InputError: It can't be; the message says what is wrong.
+    """
+    grid = _grid(file.grid)
+    rows = _union([_product(written, grid, pools) for written in file.parts], file.name)
+    if file.replicate > 1:
+        rows = rows.crossed(Factor("replicate", tuple(range(1, file.replicate + 1))))
+    if file.only:
+        rows = rows.where(_selection(file.only, grid))
+    for written in file.without:
+        rows = rows - _selection(written, grid)
+    if part is not None:
+        rows = _part(rows, [_selection(written, grid) for written in file.hold_out], part, file.name)
+    if file.fraction > 1:
+        rows = rows.fraction(file.fraction, seed)
+    if file.placement is not None:
+        rows = _placed(rows, file.placement, grid, seed)
+    name = file.name if part is None else f"{file.name}-{part}"
+    return SceneDesign(name, file.description, grid, rows, file.fit, file.anchor)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, where: str) -> DesignFile:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{where} is not there: expected a YAML file, or one of {', '.join(names())}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"{where} can't be read as YAML: {one_line(error)}") from error
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise InputError(f"{where} is not a mapping: expected {', '.join(DesignFile.model_fields)}")
+    return checked(DesignFile, content, where)
+
+
+def _grid(written: str) -> Grid:
+    rows, cols = map(int, written.split("x"))
+    try:
+        return Grid(rows, cols)
+    except ValueError as error:
+        raise InputError(f"the grid `{written}` can't be: {error}") from error
+
+
+def _product(written: Written, grid: Grid, pools: Pools) -> Product:
+    factors = [_factor(name, values, grid, pools) for name, values in written.items() if name != CELL]
+    if not factors:
+        raise InputError(f"a part of a design varies nothing: expected some of {', '.join(FACTORS)}")
+    cells = _cells(_listed(written[CELL]), grid) if CELL in written else grid.cells()
+    return Product((*factors, Factor(CELL, cells)))
+
+
+def _factor(name: str, values: Values, grid: Grid, pools: Pools) -> Factor:
+    if name == CELL:
+        return Factor(CELL, _cells(_listed(values), grid))
+    if name == "category" and values == ALL:
+        return factor(name, pools.objects().categories)
+    return factor(name, _listed(values))
+
+
+def _listed(values: Values) -> Sequence[Any]:
+    return values if isinstance(values, list) else [values]
+
+
+def _selection(written: Written, grid: Grid) -> Selection:
+    if not written:
+        raise InputError("a selection of combinations is empty: expected some factors with values")
+    return {name: _factor(name, values, grid, NO_POOLS).values for name, values in written.items()}
+
+
+def _cells(written: Sequence[Any], grid: Grid) -> tuple[Cell, ...]:
+    """The cells that are written as `row,col` from the top left, from 0, or as the name of an area."""
+    found: dict[Cell, None] = {}
+    for each in written:
+        if each in AREAS:
+            found |= {cell: None for cell in grid.cells() if grid.area_of(cell) == each}
+            continue
+        row, comma, col = str(each).partition(",")
+        if not (comma and row.strip().isdecimal() and col.strip().isdecimal()):
+            raise InputError(f"`{each}` is no cell: expected `row,col`, counted from 0, or one of {', '.join(AREAS)}")
+        cell = Cell(int(row), int(col))
+        if cell not in set(grid.cells()):
+            raise InputError(f"the cell `{each}` is not on the {grid} grid")
+        found[cell] = None
+    return tuple(cell for cell in grid.cells() if cell in found)
+
+
+def _union(products: Sequence[Product], name: str) -> Design:
+    if len(products) == 1:
+        return products[0]
+    try:
+        return Union(tuple(products))
+    except ValueError as error:
+        raise InputError(f"the design `{name}`: {error}") from error
+
+
+def _part(rows: Design, selections: Sequence[Selection], part: str, name: str) -> Design:
+    if part not in ("train", "test"):
+        raise one_of("the part", part, ("train", "test"))
+    if not selections:
+        raise InputError(f"the design `{name}` holds nothing out, so it has no part `{part}`: add `hold_out` to it")
+    split = hold_out(rows, selections)
+    return split.train if part == "train" else split.test
+
+
+def _placed(rows: Design, name: str, grid: Grid, seed: int) -> Design:
+    if name not in PLACEMENTS:
+        raise one_of("the placement", name, PLACEMENTS)
+    if PLACEMENTS[name].grid != grid:
+        raise InputError(
+            f"the placement `{name}` was counted on a {PLACEMENTS[name].grid} grid, the design has {grid}"
+        )
+    return Placed(rows, PLACEMENTS[name], seed)
