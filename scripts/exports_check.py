@@ -19,12 +19,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("USE_HF", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from evensight.datasets.examples import SceneExamples
 from evensight.datasets.export import export
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import StoredExamples, store
 from evensight.models.embedded import EMBEDDED_FOLDER
 from evensight.runs import one_line
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 
 N = 40
 SIZE_PX = 108
@@ -235,7 +235,7 @@ def version(package: str) -> str:
 
 def check(root: Path, formats: list[str]) -> dict[str, list[str]]:
     """Exports a set to the formats and has each read; gives the lines of each outcome."""
-    store(SceneExamples(design("civet-train", 0), SIZE_PX, 0), root / "set", limit=N)
+    store(SceneExamples(design("civet-train"), SIZE_PX, 0), root / "set", limit=N)
     examples = StoredExamples(root / "set")
     lines: dict[str, list[str]] = {"ok": [], "SKIPPED": [], "FAILED": []}
     for to in formats:

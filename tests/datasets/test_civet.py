@@ -119,6 +119,7 @@ def test_every_cell_has_its_area_as_the_answer_and_its_box_from_the_pixels(tmp_p
         assert each.question.answer == each.area == AREAS[3 * (row // 3) + col // 3]
         x0, y0 = MARGIN + WINDOW * col + 1, MARGIN + WINDOW * row + 1
         assert each.box == Box(x0, y0, x0 + 6, y0 + 6)
+        assert (each.mask_area_px, each.centroid_xy_px) == (36, (x0 + 3, y0 + 3))
         assert (each.frame.width_px, each.frame.height_px) == (SIDE, SIDE)
 
 
@@ -206,7 +207,11 @@ def test_directions(tmp_path: Path, row: int, col: int, expected: str) -> None:
 def test_sizes(tmp_path: Path, mine: str, theirs: str, expected: str) -> None:
     text = "What is the size of the star with respect to the circle? Choose from [same, larger, smaller]."
     things = [thing(0, 0, "star", size=mine), thing(0, 1, "circle", size=theirs)]
-    assert one(tmp_path, things, {"e1": {"size_relative": text}}).question.answer == expected
+    each = one(tmp_path, things, {"e1": {"size_relative": text}})
+    assert each.question.answer == expected
+    assert [(other.name, other.mask_area_px) for other in each.others] == [
+        ("circle", 36 if theirs == "large" else 16)
+    ]
 
 
 def test_the_nearest_object(tmp_path: Path) -> None:

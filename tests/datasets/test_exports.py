@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,26 @@ from PIL import Image
 from typer.testing import CliRunner
 from typing_extensions import override
 
-from evensight.annotations import PAPER_GRID, Box, Cell, Frame
-from evensight.datasets.examples import Example, ExampleSet, SceneExamples, SetInfo
+from evensight.annotations import PAPER_GRID, Box, Cell, Frame, Object
+from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.datasets.export import FORMATS, export
 from evensight.datasets.exports.lmms_eval_task import accuracy, process_results, scored, worst_cell
 from evensight.datasets.photo_examples import PhotoExamples
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import StoredExamples, store
 from evensight.errors import InputError
 from evensight.photos.coco import read_split
 from evensight.questions.parsing import Outcome
 from evensight.questions.tasks import Question
-from evensight.scenes.designs import SceneDesign
+from evensight.scenes.catalog import design
 
 N = 12
 
 
 @pytest.fixture(scope="module")
-def stored(mini_train: SceneDesign, tmp_path_factory: pytest.TempPathFactory) -> StoredExamples:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredExamples:
     out = tmp_path_factory.mktemp("set") / "set"
-    store(SceneExamples(mini_train, 108, 0), out, limit=N)
+    store(SceneExamples(design("civet-train"), 108, 0), out, limit=N)
     return StoredExamples(out)
 
 
@@ -304,8 +306,8 @@ _Loader.add_constructor("!function", lambda loader, node: str(node.value))
 
 def test_the_task_names_what_its_folder_has(exported: Callable[[str], Path], stored: StoredExamples) -> None:
     folder = exported("lmms-eval")
-    task = yaml.load((folder / "evensight_mini_train.yaml").read_text(), _Loader)
-    assert task["task"] == "evensight_mini_train"
+    task = yaml.load((folder / "evensight_civet_train.yaml").read_text(), _Loader)
+    assert task["task"] == "evensight_civet_train"
     assert (task["dataset_path"], task["dataset_kwargs"]) == ("parquet", {"data_files": {"test": "data.parquet"}})
     utils: dict[str, Any] = {}
     exec((folder / "utils.py").read_text(), utils)
@@ -320,34 +322,52 @@ def test_the_task_names_what_its_folder_has(exported: Callable[[str], Path], sto
     assert rows[0]["image"]["bytes"] == stored.encoded(0)
 
 
-def test_an_open_question_is_scored_by_its_answer() -> None:
-    doc = {"question": "Which row?", "options": [], "answer": "row 3", "cell": "2,0", "picture": "p"}
-    assert process_results(doc, ["It is in row 3."])["accuracy"]["score"] == 1
-    assert process_results(doc, ["row 31"])["accuracy"]["outcome"] == "wrong"
+def row(task: str, options: list[str], answer: str, cell: str = "0,0") -> dict[str, Any]:
+    place = {"cell": cell, "picture": "p", "box_xyxy_px": [10, 20, 30, 40], "frame_wh_px": [100, 100]}
+    return {"task": task, "question": "Where?", "options": options, "answer": answer, **place}
 
 
 @pytest.mark.parametrize(
-    ("raw", "options", "expected"),
+    ("raw", "expected"),
     [
-        ("Top left.", ("left", "top left"), Outcome.CORRECT),
-        ("left", ("left", "top left"), Outcome.WRONG),
-        ("nowhere", ("left", "top left"), Outcome.INVALID),
-        ("top left or left", ("left", "top left"), Outcome.INVALID),
-        ("the top left", (), Outcome.CORRECT),
-        ("left", (), Outcome.WRONG),
-        ("  ", (), Outcome.INVALID),
+        ("Top left.", Outcome.CORRECT),
+        ("left", Outcome.WRONG),
+        ("nowhere", Outcome.INVALID),
+        ("top left or left", Outcome.INVALID),
     ],
 )
-def test_an_answer_is_scored_as_in_evaluation(raw: str, options: tuple[str, ...], expected: Outcome) -> None:
-    assert scored(raw, options, "top left") is expected
+def test_an_answer_is_scored_as_in_evaluation(raw: str, expected: Outcome) -> None:
+    assert scored(row("absolute-position", ["left", "top left"], "top left"), raw) is expected
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "raw", "expected"),
+    [
+        ("exact-cell", "row 3, column 7", "It is in row 3, column 7.", Outcome.CORRECT),
+        ("exact-cell", "row 3, column 7", "row 3, column 71", Outcome.WRONG),
+        ("exact-cell", "row 3, column 7", "there", Outcome.INVALID),
+        ("point", "(20, 30)", "(29, 21)", Outcome.CORRECT),
+        ("point", "(20, 30)", "(31, 21)", Outcome.WRONG),
+    ],
+)
+def test_an_open_question_is_scored_as_in_evaluation(task: str, answer: str, raw: str, expected: Outcome) -> None:
+    assert scored(row(task, [], answer), raw) is expected
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_an_open_question_is_exported(to: str, tmp_path: Path) -> None:
+    open_question = Question("exact-cell", "In which row and column is the square?", (), "row 1, column 1")
+    export(Made([(example("a", open_question), png(1))]), to, tmp_path / "out")
+    if to == "lmms-eval":
+        (doc,) = pq.read_table(tmp_path / "out" / "data.parquet").to_pylist()
+        assert scored(doc, "row 1, column 1") is Outcome.CORRECT
 
 
 def test_the_figures_of_a_task() -> None:
-    def doc(cell: str) -> dict[str, Any]:
-        return {"options": ["left", "right"], "answer": "left", "cell": cell, "picture": "p"}
-
     answers = [("0,0", "left"), ("0,0", "right"), ("0,1", "left"), ("0,1", "what?"), ("0,1", "left"), ("0,2", "left")]
-    results = [process_results(doc(cell), [raw]) for cell, raw in answers]
+    results = [
+        process_results(row("column-position", ["left", "right"], "left", cell), [raw]) for cell, raw in answers
+    ]
     assert accuracy([result["accuracy"] for result in results]) == 4 / 6
     assert accuracy([result["invalid"] for result in results]) == 1 / 6
     assert worst_cell([result["worst_cell"] for result in results]) == 1 / 2
@@ -388,12 +408,7 @@ def test_evensight_reads_it_as_photographs(exported: Callable[[str], Path], stor
 def test_the_area_is_the_masks_where_it_is_known_else_the_boxs(tmp_path: Path) -> None:
     from evensight.datasets.exports.coco import write
 
-    class Masked(Example):
-        mask_area_px = 7.5
-
-    known = Masked(
-        "b", example("b").question, Cell(0, 0), "top left", Box(1, 2, 4, 6), Frame(27, 27), {"category": "cat"}
-    )
+    known = replace(example("b"), attributes={"category": "cat"}, mask_area_px=7.5)
     write(Made([(example("a"), png(1)), (known, png(2)), (example("c", shape="none"), png(1))]), tmp_path)
     content = json.loads((tmp_path / "annotations" / "instances_evensight.json").read_text())
     assert [annotation["area"] for annotation in content["annotations"]] == [12, 7.5, 12]
@@ -405,6 +420,20 @@ def test_the_area_is_the_masks_where_it_is_known_else_the_boxs(tmp_path: Path) -
         {"id": 3, "name": "square"},
     ]
     assert [annotation["category_id"] for annotation in content["annotations"]] == [3, 1, 2]
+
+
+def test_other_objects_are_annotated_once_and_without_a_question(tmp_path: Path) -> None:
+    star, circle = Object("star", Box(9, 9, 12, 15), {"color": "red"}, 11.0), Object("circle", Box(1, 2, 4, 6))
+    rows = [replace(example("a"), others=(star,)), replace(example("b"), box=star.box, others=(circle,))]
+    rows += [replace(example("c"), others=(star,)), replace(example("d"), others=(star,))]
+    values = [1, 1, 2, 2]  # in the first picture both objects are asked for, in the second only one
+    export(Made([(each, png(value)) for each, value in zip(rows, values, strict=True)]), "coco", tmp_path / "out")
+    content = json.loads((tmp_path / "out" / "annotations" / "instances_evensight.json").read_text())
+    assert ["question" in annotation for annotation in content["annotations"]] == [True] * 4 + [False]
+    other = content["annotations"][4]
+    assert (other["image_id"], other["bbox"], other["area"]) == (2, [9, 9, 3, 6], 11.0)
+    assert other["attributes"] == {"color": "red"}
+    assert {entry["id"]: entry["name"] for entry in content["categories"]}[other["category_id"]] == "star"
 
 
 # The command

@@ -12,7 +12,7 @@ Nothing is trusted: a question that can't be used is counted under the reason, w
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,7 @@ class CivetExamples(ExampleSet):
 
     def __getitem__(self, index: int) -> Example:
         row = self._rows[index][1]
-        attributes = {name: row.attributes[name] for name in self._info.factors}
-        return Example(row.id, row.question, row.cell, row.area, row.box, row.frame, attributes)
+        return replace(row, attributes={name: row.attributes[name] for name in self._info.factors})
 
     @override
     def image(self, index: int) -> Image.Image:
@@ -214,11 +213,12 @@ def _example(
         raise Unusable(picture)
     asked = question(each.kind, each.text, each.entity, picture, instruction)
     seen = picture.objects[each.entity].seen
+    others = (placed.seen for name, placed in picture.objects.items() if name != each.entity)
     return Example(
         id=each.id,
         question=asked,
         attributes={name: seen.attributes.get(name, "none") for name in _FACTORS},
-        **located(Annotation(picture.frame, (seen,)), picture.grid),
+        **located(Annotation(picture.frame, (seen, *others)), picture.grid),
     )
 
 
@@ -260,8 +260,8 @@ def _picture(folder: Path, scene: str, worlds: Mapping[str, Any], grid: Grid) ->
     properties = {name: _properties(entry) for name, entry in entities.items()}
     pixels = _pixels(_path(folder, scene), folder)
     frame = Frame(pixels.shape[1], pixels.shape[0])
-    boxes = _boxes(pixels, cells, grid)
-    objects = {name: Placed(cells[name], _object(properties[name], boxes[name])) for name in entities}
+    seen = _seen(pixels, cells, grid)
+    objects = {name: Placed(cells[name], _object(properties[name], *seen[name])) for name in entities}
     if any(grid.cell_of(placed.seen, frame) != placed.cell for placed in objects.values()):
         raise Unusable("object that is seen in another cell than its own")
     return Picture(frame, grid, objects)
@@ -288,8 +288,10 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable() and value.split() == [value] and len(value) <= 100
 
 
-def _object(properties: Mapping[str, str], box: Box) -> Object:
-    return Object(properties.get("category") or properties["shape"], box, properties)
+def _object(properties: Mapping[str, str], ys: NDArray[np.intp], xs: NDArray[np.intp]) -> Object:
+    box = Box(*map(float, (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)))
+    centroid_px = (float(xs.mean()) + 0.5, float(ys.mean()) + 0.5)
+    return Object(properties.get("category") or properties["shape"], box, properties, float(xs.size), centroid_px)
 
 
 def _pixels(path: Path, folder: Path) -> NDArray[np.uint8]:
@@ -304,8 +306,11 @@ def _pixels(path: Path, folder: Path) -> NDArray[np.uint8]:
         raise Unusable("picture that can't be decoded") from error
 
 
-def _boxes(pixels: NDArray[np.uint8], cells: Mapping[str, Cell], grid: Grid) -> dict[str, Box]:
-    """The bounds of what differs from the ground in each object's window.
+_Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def _seen(pixels: NDArray[np.uint8], cells: Mapping[str, Cell], grid: Grid) -> dict[str, _Pixels]:
+    """The pixels, by y and by x, that differ from the ground in each object's window.
 
     CIVET's windows are squares of whole pixels, as many as fit the height; what is left over is a margin.
     """
@@ -314,19 +319,18 @@ def _boxes(pixels: NDArray[np.uint8], cells: Mapping[str, Cell], grid: Grid) -> 
     if side == 0 or margin + side * grid.cols > pixels.shape[1]:
         raise Unusable("picture that its grid doesn't fit")
     shown = _shown(pixels)
-    boxes: dict[str, Box] = {}
+    seen: dict[str, _Pixels] = {}
     for name, cell in cells.items():
         x0, y0 = margin + side * cell.col, margin + side * cell.row
         window = shown[y0 : y0 + side, x0 : x0 + side]
         ys, xs = np.nonzero(window)
         if not ys.size:
             raise Unusable("object that can't be seen in its cell")
-        edges = (x0 + xs.min(), y0 + ys.min(), x0 + xs.max() + 1, y0 + ys.max() + 1)
-        boxes[name] = Box(*map(float, edges))
+        seen[name] = (y0 + ys, x0 + xs)
         window[:] = False
     if shown.any():
         raise Unusable("picture that shows more than its objects")
-    return boxes
+    return seen
 
 
 def _shown(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evensight.annotations import Annotation, Cell, Frame, Grid, Object
-from evensight.questions.tasks import AbsolutePosition, Property, Question
+from evensight.questions.tasks import AbsolutePosition, ColumnPosition, Property, Question, RowPosition
 
 _SHEEN = "Sheen is a measure of the reflected light from a material. "
 _CHOICES = re.compile(r"(?P<sentence>.+\?) Choose from \[(?P<options>[^\[\]]+)\]\.", re.DOTALL)
@@ -123,11 +123,11 @@ def _area(asked: _Asked) -> str:
 
 
 def _column(asked: _Asked) -> str:
-    return ("left", "center", "right")[3 * asked.cell.col // asked.picture.grid.cols]
+    return ColumnPosition(asked.picture.grid).answer(asked.annotation)
 
 
 def _row(asked: _Asked) -> str:
-    return ("top", "center", "bottom")[3 * asked.cell.row // asked.picture.grid.rows]
+    return RowPosition(asked.picture.grid).answer(asked.annotation)
 
 
 def _direction(asked: _Asked) -> str:
@@ -183,8 +183,8 @@ def _kinds(properties: Sequence[str]) -> dict[str, Kind]:
             for name, sentence in asked_for.items()
         },
         "position_absolute": Kind("absolute-position", where, _area),
-        "position_absolute_vert": Kind("position-column", where, _column),
-        "position_absolute_hor": Kind("position-row", where, _row),
+        "position_absolute_vert": Kind("column-position", where, _column),
+        "position_absolute_hor": Kind("row-position", where, _row),
         "position_relative": Kind("relative-position", relative, _direction),
         "size_relative": Kind("relative-size", size, _size),
         "distance_relative": Kind("nearest-object", nearest, _nearest),

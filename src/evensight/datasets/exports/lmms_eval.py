@@ -29,6 +29,8 @@ _COLUMNS = {
     "answer": pa.string(),
     "cell": pa.string(),
     "area": pa.string(),
+    "box_xyxy_px": pa.list_(pa.float64()),
+    "frame_wh_px": pa.list_(pa.int32()),
 }
 
 _YAML = """# {n} questions, made by evensight. Their scoring needs evensight beside lmms-eval (pip install evensight).
@@ -105,4 +107,6 @@ def _row(example: Example, encoded: bytes) -> dict[str, Any]:
         "answer": example.question.answer,
         "cell": f"{example.cell.row},{example.cell.col}",
         "area": example.area,
+        "box_xyxy_px": list(example.box.xyxy_px),
+        "frame_wh_px": [example.frame.width_px, example.frame.height_px],
     }

@@ -10,7 +10,9 @@ from typing import Any
 
 from PIL import Image
 
+from evensight.annotations import Box, Frame
 from evensight.questions.parsing import Outcome, outcome
+from evensight.questions.tasks import Question
 
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Image.Image]:
@@ -23,21 +25,15 @@ def doc_to_text(doc: Mapping[str, Any]) -> str:
     return str(doc["question"])
 
 
-def scored(raw: str, options: Sequence[str], answer: str) -> Outcome:
-    """What became of an answer.
-
-    A question without options is open: right is what names the right answer, and only an empty answer is invalid.
-    """
-    if options:
-        return outcome(raw, options, answer)
-    if not raw.strip():
-        return Outcome.INVALID
-    return Outcome.CORRECT if outcome(raw, (answer,), answer) is Outcome.CORRECT else Outcome.WRONG
+def scored(doc: Mapping[str, Any], raw: str) -> Outcome:
+    """What became of an answer to a row's question."""
+    question = Question(doc["task"], doc["question"], tuple(doc["options"]), doc["answer"])
+    return outcome(raw, question, Box(*doc["box_xyxy_px"]), Frame(*doc["frame_wh_px"]))
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, dict[str, Any]]:
     """An answer's contribution to each metric; `score` is 0 or 1, `picture` the cluster that it is in."""
-    found = scored(results[0], doc["options"], doc["answer"])
+    found = scored(doc, results[0])
     correct = float(found is Outcome.CORRECT)
     return {
         "accuracy": {"score": correct, "picture": doc["picture"], "outcome": found.value},
