@@ -24,32 +24,26 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 import ray
 from ray.cluster_utils import Cluster
 
-from evensight.datasets.examples import SceneExamples
+from evensight.datasets.generate import Order
 from evensight.datasets.ray_engine import RayJob, store_with_ray
 from evensight.datasets.stored import StoredExamples, store
 from evensight.runs import hash_files
-from evensight.scenes.designs import design
 
-DESIGN, SIZE_PX, SHARD_ROWS = "civet-test", 336, 200
+ORDER, SHARD_ROWS = Order("civet-test"), 200
 N_WORKERS = 2
 FINISHED_BEFORE_KILL = 3
-
-
-def made() -> SceneExamples:
-    """The set, made anew on every worker."""
-    return SceneExamples(design(DESIGN), SIZE_PX, 0)
 
 
 def main() -> int:
     """Runs the comparison; 0 when all is equal."""
     with tempfile.TemporaryDirectory() as folder:
         alone, together = Path(folder) / "alone", Path(folder) / "ray"
-        store(made(), alone, shard_rows=SHARD_ROWS)
+        store(ORDER.examples(), alone, shard_rows=SHARD_ROWS)
         killed = _stored_with_a_kill(together)
         found = {
             "ray": ray.__version__,
             "workers": N_WORKERS,
-            "scenes": len(made()),
+            "scenes": len(ORDER.examples()),
             "shards": len(list(together.glob("data-*"))),
             "killed": killed,
             "files_equal": hash_files(alone) == hash_files(together),
@@ -70,7 +64,7 @@ def _stored_with_a_kill(out: Path) -> dict[str, object]:
     try:
         ray.init(address=cluster.address)
         killer.start()
-        store_with_ray(RayJob(made, out, shard_rows=SHARD_ROWS))
+        store_with_ray(RayJob(ORDER.examples, out, shard_rows=SHARD_ROWS))
         killer.join(1)
     finally:
         ray.shutdown()

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from typing_extensions import override
 
 from evensight.annotations import Box, Frame
 from evensight.datasets.audit import audit
@@ -22,7 +21,6 @@ from evensight.datasets.pixels import (
     is_empty,
     look_at,
     pixel_hash,
-    same_pixels_as,
     visibility,
 )
 from evensight.scenes.designs import design
@@ -214,25 +212,6 @@ def test_our_own_scenes_show_what_they_say() -> None:
     pictures = look_at(table)
     assert pictures.seen == {}
     assert pictures.n_read == pictures.n_different == 1620
-
-
-class Tampered(SceneExamples):
-    """Scenes of which number 5 is drawn as another."""
-
-    @override
-    def image(self, index: int) -> Image.Image:
-        return super().image(index if index != 5 else 5 + 81 * 8)  # eight objects on, in the same cell
-
-
-def test_a_picture_of_another_object_is_caught_by_drawing_it_again() -> None:
-    right, wrong = (kind(design("civet-train"), 108, 0) for kind in (SceneExamples, Tampered))
-    assert same_pixels_as(right, SceneExamples(design("civet-train"), 108, 0)) == []
-    assert same_pixels_as(wrong, right) == [right[5].id]
-
-
-def test_sets_of_different_lengths_are_not_the_same_scenes() -> None:
-    with pytest.raises(ValueError, match="the same scenes are compared"):
-        same_pixels_as(SceneExamples(design("civet-train"), 108, 0), SceneExamples(design("civet-test"), 108, 0))
 
 
 def test_hidden_is_among_what_is_seen() -> None:

@@ -29,7 +29,9 @@ def audit(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also draw the counts in one HTML file.")] = None,
-    pixels: Annotated[bool, typer.Option("--pixels/--no-pixels", help="Look at every picture.")] = True,
+    pixels: Annotated[
+        bool, typer.Option("--pixels/--no-pixels", help="Look at every picture, and draw scenes again.")
+    ] = True,
     split: Annotated[str | None, typer.Option(help="The split, for folders in COCO's layout.")] = None,
     seed: Annotated[int, typer.Option(help="Draws the permutations.", min=0)] = 0,
 ) -> None:
@@ -41,14 +43,19 @@ def audit(
     Example: `evensight audit data/civet-train data/civet-test`
     """
     import shlex
+    from dataclasses import replace
 
     from evensight.datasets.audit import audit as counted
     from evensight.datasets.foreign import open_table
     from evensight.datasets.leakage import leakages
     from evensight.datasets.pixels import look_at
+    from evensight.datasets.redrawn import faults_of_stored
 
     tables = [open_table(path, split) for path in sets]
     pictures = [look_at(table) if pixels and table.picture is not None else None for table in tables]
+    if pixels:
+        redrawn = map(faults_of_stored, sets)
+        tables = [replace(table, faults=(*table.faults, *new)) for table, new in zip(tables, redrawn, strict=True)]
     found = [counted(table, seed=seed, pictures=seen) for table, seen in zip(tables, pictures, strict=True)]
     leaks = leakages(tables, pictures)
     if report is not None:

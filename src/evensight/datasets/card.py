@@ -31,7 +31,7 @@ _MEANINGS: Mapping[str, str] = {
     "area": "the name of the area that the cell is in",
     "box_xyxy_px": "the object's bounds, half-open, origin at the top left: x0, y0, x1, y1",
     "frame_wh_px": "the picture's width and height",
-    "others": "the other objects in the picture, each with its description, box, mask area and centroid",
+    "others": "the other objects in the picture, each with its name, attributes, box, mask area and centroid",
     "mask_area_px": "how many square pixels the object covers, where its mask is known",
     "centroid_xy_px": "the centre of gravity of its mask, x, y, where it is known",
 }

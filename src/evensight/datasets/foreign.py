@@ -6,14 +6,13 @@ suffix.
 
 import json
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 
 from PIL import Image
 
 from evensight.annotations import AREAS, PAPER_GRID
+from evensight.datasets.civet import CivetExamples
 from evensight.datasets.columns import AuditTable, NoPictureError, Target, column, constructed, tabulate
-from evensight.datasets.examples import ExampleSet
 from evensight.datasets.records import read_records
 from evensight.datasets.stored import StoredExamples
 from evensight.errors import InputError
@@ -40,7 +39,7 @@ def open_table(path: Path, split: str | None = None) -> AuditTable:
         if split is not None or (path / "annotations").is_dir():
             return coco_table(read_split(path, _split_of(path, split)))
         if (path / "repr.json").is_file() and (path / "questions.json").is_file():
-            return tabulate(_civet(path))
+            return tabulate(CivetExamples(path))
     if path.is_file():
         return _file_table(path)
     return tabulate(StoredExamples(path))
@@ -120,8 +119,3 @@ def _is_coco(path: Path) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(content, dict) and {"images", "annotations", "categories"} <= set(content)
-
-
-def _civet(path: Path) -> ExampleSet:
-    civet: ExampleSet = import_module("evensight.datasets.civet").CivetExamples(path)
-    return civet

@@ -1,7 +1,7 @@
 """From what a user orders to a stored set."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.questions.tasks import INSTRUCTION
 from evensight.runs import one_line
-from evensight.scenes.catalog import build, built_again, design_file
+from evensight.scenes.catalog import build, built_again, design_file, names
 
 MAX_CERTIFIED = 50_000
 """A larger set is stored without a certificate in its card: it would take longer than the storing."""
@@ -57,6 +57,15 @@ class Order:
         return SceneExamples(
             design, self.size_px, self.seed, self.task or file.task, pools=pools, instruction=instruction
         )
+
+    def resolved(self) -> "Order":
+        """The same order with absolute paths, good in any working directory."""
+        paths = {
+            name: path and path.resolve()
+            for name, path in (("photos", self.photos), ("backgrounds", self.backgrounds))
+        }
+        design = self.design if self.design in names() else str(Path(self.design).resolve())
+        return replace(self, design=design, **paths)
 
     def notes(self, examples: SceneExamples, limit: int | None) -> CardNotes:
         """What the card of the stored set says beside its columns: how it was made, and its certificate."""

@@ -18,7 +18,6 @@ from PIL import Image
 
 from evensight.annotations import Box
 from evensight.datasets.columns import AuditTable, NoPictureError, Target
-from evensight.datasets.examples import ExampleSet
 from evensight.progress import track
 
 FAINT_DELTA_E = 5.0
@@ -182,21 +181,6 @@ def hidden(targets: Sequence[Target | None]) -> list[int]:
         if len(group) >= _FEWEST_ALIKE:
             found += [index for index in group if share[index] < _SHARE_HIDDEN * usual]
     return sorted(found)
-
-
-def same_pixels_as(examples: ExampleSet, other: ExampleSet) -> list[str]:
-    """The ids of `examples` whose picture is not, to the pixel, the picture of the same index in `other`.
-
-    With `other` drawn anew from the design that `examples` was made of, this says whether each picture shows what
-    its row says, exactly and for every object: a square that is labelled "plus" doesn't pass.
-
-    Raises:
-        ValueError: The two don't have the same number of examples.
-    """
-    if len(examples) != len(other):
-        raise ValueError(f"the same scenes are compared, got {len(examples)} and {len(other)} of them")
-    indices = track(range(len(examples)), f"comparing {examples.info.name}", len(examples), "pictures")
-    return [examples[k].id for k in indices if pixel_hash(examples.image(k)) != pixel_hash(other.image(k))]
 
 
 def _picture(table: AuditTable, index: int) -> Image.Image:

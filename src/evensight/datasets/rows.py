@@ -41,9 +41,18 @@ OPTIONAL_FIELDS = (
 
 OTHERS_FIELD = pa.field(
     "others",
-    pa.list_(pa.struct([("description", pa.string()), ("box_xyxy_px", pa.list_(pa.float64())), *OPTIONAL_FIELDS])),
+    pa.list_(
+        pa.struct(
+            [
+                ("name", pa.string()),
+                ("attributes", pa.string()),
+                ("box_xyxy_px", pa.list_(pa.float64())),
+                *OPTIONAL_FIELDS,
+            ]
+        )
+    ),
 )
-"""The other objects in the image."""
+"""The other objects in the image; their attributes are a JSON object."""
 
 
 def schema(factors: tuple[str, ...]) -> pa.Schema:
@@ -141,7 +150,8 @@ def _lists(lists: Sequence[Sequence[Any]], kind: pa.DataType) -> pa.Array:
 
 def _other(thing: Object) -> dict[str, Any]:
     return {
-        "description": thing.description,
+        "name": thing.name,
+        "attributes": json.dumps(dict(thing.attributes), ensure_ascii=False),
         "box_xyxy_px": list(thing.box.xyxy_px),
         "mask_area_px": thing.mask_area_px,
         "centroid_xy_px": _as_column(thing.centroid_px),

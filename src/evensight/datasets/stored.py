@@ -8,6 +8,7 @@ dictionaries that zstd would not find by itself: a third of the size of Parquet'
 """
 
 import io
+import json
 import os
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -304,7 +305,8 @@ def _plain(texts: pa.Array) -> pa.Array:
 
 def _other(value: dict[str, Any]) -> Object:
     centroid_px = _as_attribute(value["centroid_xy_px"])
-    return Object(value["description"], Box(*value["box_xyxy_px"]), {}, value["mask_area_px"], centroid_px)
+    attributes = json.loads(value["attributes"])
+    return Object(value["name"], Box(*value["box_xyxy_px"]), attributes, value["mask_area_px"], centroid_px)
 
 
 def _as_attribute(value: Any) -> Any:
