@@ -60,12 +60,9 @@ class Order:
 
     def resolved(self) -> "Order":
         """The same order with absolute paths, good in any working directory."""
-        paths = {
-            name: path and path.resolve()
-            for name, path in (("photos", self.photos), ("backgrounds", self.backgrounds))
-        }
         design = self.design if self.design in names() else str(Path(self.design).resolve())
-        return replace(self, design=design, **paths)
+        photos, backgrounds = (path and path.resolve() for path in (self.photos, self.backgrounds))
+        return replace(self, design=design, photos=photos, backgrounds=backgrounds)
 
     def notes(self, examples: SceneExamples, limit: int | None) -> CardNotes:
         """What the card of the stored set says beside its columns: how it was made, and its certificate."""
