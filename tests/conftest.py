@@ -12,8 +12,9 @@ from hypothesis import settings
 from PIL import Image
 
 from evensight.annotations import PAPER_GRID
-from evensight.scenes.designs import Product, SceneDesign
-from evensight.scenes.factors import Factor, cell_factor
+from evensight.scenes.compose import SceneDesign
+from evensight.scenes.designs import Product
+from evensight.scenes.factors import cell_factor, factor
 
 settings.register_profile("evensight", deadline=None, derandomize=True)
 settings.load_profile("evensight")
@@ -67,9 +68,9 @@ def make_coco(tmp_path: Path) -> MakeCoco:
 def mini_train() -> SceneDesign:
     """Two squares in every cell: a design small enough to train on and to ask within a second or two."""
     factors = (
-        Factor("shape", ("square",)),
-        Factor("color", ("red", "green")),
-        Factor("size", ("large",)),
+        factor("shape", ["square"]),
+        factor("color", ["red", "green"]),
+        factor("size", ["large"]),
         cell_factor(PAPER_GRID),
     )
-    return SceneDesign("mini-train", "two squares in every cell", PAPER_GRID, Product(factors), is_crossed=True)
+    return SceneDesign("mini-train", "two squares in every cell", PAPER_GRID, Product(factors))

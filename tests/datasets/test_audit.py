@@ -12,10 +12,13 @@ from typing_extensions import override
 from evensight.annotations import AREAS, PAPER_GRID, Box, Cell, Frame, Grid
 from evensight.datasets.audit import MOST_LEVELS, Audit, Balance, audit, certificate
 from evensight.datasets.columns import AuditTable, column
-from evensight.datasets.examples import Example, ExampleSet, SceneExamples, SetInfo
-from evensight.questions.tasks import Property, Question
-from evensight.scenes.designs import Product, SceneDesign, design
-from evensight.scenes.factors import COLORS, SHAPES, SIZES, Factor, cell_factor
+from evensight.datasets.examples import Example, ExampleSet, SetInfo
+from evensight.datasets.scene_examples import SceneExamples
+from evensight.questions.tasks import Question
+from evensight.scenes.catalog import design
+from evensight.scenes.compose import SceneDesign
+from evensight.scenes.designs import Product
+from evensight.scenes.factors import COLORS, PAPER_SHAPES, SIZES, cell_factor, factor
 
 CROSSED = ("civet-train", "civet-test", "civet-full")
 
@@ -217,8 +220,8 @@ def test_the_audit_as_json_says_whether_it_is_ok(found: Audit) -> None:
 
 
 def _crossed(grid: Grid) -> SceneDesign:
-    factors = (Factor("shape", SHAPES), Factor("color", tuple(COLORS)), Factor("size", tuple(SIZES)))
-    return SceneDesign("own", "", grid, Product((*factors, cell_factor(grid))), is_crossed=True)
+    factors = (factor("shape", PAPER_SHAPES), factor("color", COLORS), factor("size", SIZES))
+    return SceneDesign("own", "", grid, Product((*factors, cell_factor(grid))))
 
 
 @pytest.mark.parametrize("grid", [Grid(3, 3), Grid(6, 6), Grid(12, 12)])
@@ -227,8 +230,9 @@ def test_crossed_designs_on_other_grids_are_what_they_claim(grid: Grid) -> None:
 
 
 def test_questions_about_a_property_are_what_they_claim() -> None:
-    task = Property("color", tuple(COLORS)[:6])
-    assert audit(SceneExamples(design("civet-test"), 108, 0, task)).broken == ()
+    found = audit(SceneExamples(design("civet-test"), 108, 0, "property-color"))
+    assert [b.counted for b in found.balances if b.claimed and b.given == "answer"] == ["slot"]
+    assert found.broken == ()
 
 
 def columns(**values: Sequence[str]) -> AuditTable:

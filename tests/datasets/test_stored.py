@@ -15,10 +15,11 @@ from PIL import Image
 from typing_extensions import override
 
 from evensight.datasets.audit import audit
-from evensight.datasets.examples import Example, ExampleSet, SceneExamples, SetInfo
+from evensight.datasets.examples import Example, ExampleSet, SetInfo
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import DATA_NAME, StoredExamples, store
 from evensight.errors import InputError
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 
 Rows = list[dict[str, Any]]
 
@@ -271,9 +272,9 @@ def test_what_a_full_disk_cut_off_can_be_stored_again(tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
-from evensight.datasets.examples import SceneExamples
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import store
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 
 class Slow(SceneExamples):
     def image(self, index):

@@ -8,14 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from evensight.datasets.examples import SceneExamples
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.evaluation.ask import BATCHES_PER_CHUNK, PICTURES_PER_AREA, evaluate
 from evensight.evaluation.results import find_evaluations, read_results, schema
 from evensight.evaluation.summary import summarise
 from evensight.models.predict import Predictor
 from evensight.runs import read_json
-from evensight.scenes.designs import SceneDesign
+from evensight.scenes.compose import SceneDesign
 
 BATCH = 8
 

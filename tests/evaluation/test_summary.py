@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from evensight.annotations import AREAS, PAPER_GRID
-from evensight.datasets.examples import SceneExamples
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.evaluation.results import Results, result_row, schema
 from evensight.evaluation.summary import summarise
 from evensight.runs import RunManifest
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 
 EXAMPLES = SceneExamples(design("civet-test"), 336, 0)
 PROVENANCE = {"model": "m", "adapter": None, "processor": "p", "batch_size": 1}

@@ -1,10 +1,10 @@
 """Answers are greedy, and don't depend on the batch that a question is in."""
 
-from evensight.datasets.examples import SceneExamples
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.models.loading import LoadedModel
 from evensight.models.predict import Predictor
 from evensight.questions.parsing import parse_answer
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 
 EXAMPLES = SceneExamples(design("civet-test"), 336, 0)
 CHOSEN = tuple(range(5, 3888, 160))

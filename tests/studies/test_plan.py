@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from evensight.errors import InputError
-from evensight.scenes.designs import CATALOG
+from evensight.scenes.catalog import names
 from evensight.studies.plan import SHIPPED, read_study
 
 WHOLE: dict[str, Any] = {
@@ -28,7 +28,7 @@ def test_every_shipped_study_is_whole(path: Path) -> None:
     assert study.name == path.stem
     designs = [condition.train for condition in study.conditions.values()]
     designs += [test.design for test in study.tests.values()]
-    assert {name for name in designs if name} <= set(CATALOG)
+    assert {design for design in designs if design} <= set(names())
 
 
 def test_a_shipped_study_is_found_by_its_name() -> None:

@@ -1,6 +1,7 @@
 """A study from end to end on a small design: what it writes, what it does again, what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,15 @@ from typer.testing import CliRunner
 from evensight.cli import app
 from evensight.errors import InputError
 from evensight.evaluation.results import read_results
-from evensight.scenes import designs
-from evensight.scenes.designs import SceneDesign
+from evensight.scenes import catalog
 from evensight.studies.plan import Condition, Study, StudyTest
 from evensight.studies.run import StudyResult, _claim, run_study, study_evaluations
 
+MINI_TRAIN = """
+name: mini-train
+description: two squares in every cell
+parts: [{shape: square, color: [red, green], size: large}]
+"""
 FIGURES = {"accuracy", "n", "low", "high", "n_invalid", "cell_std", "worst_cell"}
 
 
@@ -32,10 +37,12 @@ def mini_study(seed: int = 0) -> Study:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _catalog(mini_train: SceneDesign) -> object:
+def _catalog(tmp_path_factory: pytest.TempPathFactory) -> object:
+    shipped = tmp_path_factory.mktemp("designs")
+    shutil.copytree(catalog.SHIPPED, shipped, dirs_exist_ok=True)
+    (shipped / "99_mini-train.yaml").write_text(MINI_TRAIN)
     with pytest.MonkeyPatch.context() as patch:
-        entry = (mini_train.description, mini_train.rows, None)
-        patch.setattr(designs, "CATALOG", {**designs.CATALOG, "mini-train": entry})
+        patch.setattr(catalog, "SHIPPED", shipped)
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.delenv("EVENSIGHT_PHOTOS", raising=False)
         yield

@@ -8,12 +8,12 @@ import pytest
 import torch
 from peft import PeftModel
 
-from evensight.datasets.examples import SceneExamples
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.models.embedded import EMBEDDED_FOLDER, build
 from evensight.models.loading import LoadedModel, load
 from evensight.models.predict import Predictor
-from evensight.scenes.designs import SceneDesign
+from evensight.scenes.compose import SceneDesign
 from evensight.training.finetune import FinetuneConfig, config_for, finetune
 
 SHORT = {"epochs": 0.2, "batch_size": 16}

@@ -56,7 +56,8 @@ def slots(composer: Composer, task: Task, seed: int) -> tuple[SlotOf, Claims]:
     answered_by = answering_factor(task)
     if task.name in PLACE_TASKS and design.is_crossed:
         return _by_place(composer, task), (("answer", "slot"),)
-    if answered_by in design.factors and design.is_crossed:
+    is_plain = design.values("distractors") == (0,) or task.name == "counting"  # no question is in doubt
+    if answered_by in design.factors and design.is_crossed and is_plain:
         return _by_factor(design, task, answered_by), (("answer", "slot"),)
     return _counted(composer, task), (("answer", "slot"),)
 

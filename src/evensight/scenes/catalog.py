@@ -11,20 +11,22 @@ The files of `shipped/` are the designs that evensight knows by name. `FACTORS` 
 vary; the cell is crossed with all of it, unless a part or a selection names cells (`"row,col"`, or an area).
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import override
 
 from evensight.annotations import AREAS, PAPER_GRID, Cell, Grid
 from evensight.errors import InputError, one_of
 from evensight.runs import one_line
 from evensight.scenes.compose import SceneDesign
-from evensight.scenes.designs import CELL, Design, Placed, Product, Selection, Union, hold_out
-from evensight.scenes.factors import FACTORS, Factor, factor
+from evensight.scenes.designs import CELL, Design, Placed, Product, Selection, Union, cells_crossed, hold_out
+from evensight.scenes.factors import FACTORS, MAX_REPLICATE, Factor, factor, quoted
 from evensight.scenes.placement import PLACEMENTS
 from evensight.scenes.pools import NO_POOLS, Pools
 from evensight.settings import checked
@@ -32,9 +34,11 @@ from evensight.settings import checked
 SHIPPED = Path(__file__).parent / "shipped"
 ALL = "all"
 """In place of the values of `category`, all that there are real objects of; of `arrangement`, all there are."""
+MAX_FRACTION = 10**6
+MAX_GRID = 256
+"""The smallest shapes that can be told apart then need an image of 1100 px or more."""
 
-Values = list[Any] | str | int | float
-Written = dict[str, Values]
+Written = dict[str, Any]
 """The values of some factors as a user writes them: a list, or one alone."""
 
 
@@ -62,13 +66,13 @@ class DesignFile(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     description: str = ""
     task: str = "absolute-position"
-    grid: str = Field(str(PAPER_GRID), pattern=r"^\d{1,4}x\d{1,4}$")
+    grid: str = Field(str(PAPER_GRID), pattern=r"^[0-9]{1,4}x[0-9]{1,4}$")
     parts: list[Written] = Field(min_length=1)
     only: Written = Field(default_factory=dict)
     without: list[Written] = Field(default_factory=list)
     hold_out: list[Written] = Field(default_factory=list)
-    replicate: int = Field(1, ge=1)
-    fraction: int = Field(1, ge=1)
+    replicate: int = Field(1, ge=1, le=MAX_REPLICATE, strict=True)
+    fraction: int = Field(1, ge=1, le=MAX_FRACTION, strict=True)
     placement: str | None = None
     fit: Literal["box", "area"] = "box"
     anchor: Literal["box", "centroid"] = "box"
@@ -120,7 +124,7 @@ def build(file: DesignFile, seed: int = 0, pools: Pools = NO_POOLS, part: str | 
     grid = _grid(file.grid)
     rows = _union([_product(written, grid, pools) for written in file.parts], file.name)
     if file.replicate > 1:
-        rows = rows.crossed(Factor("replicate", tuple(range(1, file.replicate + 1))))
+        rows = _replicated(rows, file.replicate, file.name)
     if file.only:
         rows = rows.where(_selection(file.only, grid))
     for written in file.without:
@@ -147,10 +151,22 @@ def built_again(source: Mapping[str, Any], seed: int) -> SceneDesign:
     return build(checked(DesignFile, source["file"], "the design's source"), seed, NO_POOLS, source.get("part"))
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that is there twice is an error: the first one's values would be lost unseen."""
+
+    @override
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"the key `{twice}` is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 @lru_cache(maxsize=64)
 def _read(path: Path, where: str) -> DesignFile:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
     except FileNotFoundError as error:
         raise InputError(f"{where} is not there: expected a YAML file, or one of {', '.join(names())}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
@@ -162,6 +178,8 @@ def _read(path: Path, where: str) -> DesignFile:
 
 def _grid(written: str) -> Grid:
     rows, cols = map(int, written.split("x"))
+    if max(rows, cols) > MAX_GRID:
+        raise InputError(f"the grid `{written}` is too fine: expected {MAX_GRID} rows and columns at most")
     try:
         return Grid(rows, cols)
     except ValueError as error:
@@ -176,17 +194,17 @@ def _product(written: Written, grid: Grid, pools: Pools) -> Product:
     return Product((*factors, Factor(CELL, cells)))
 
 
-def _factor(name: str, values: Values, grid: Grid, pools: Pools) -> Factor:
+def _factor(name: str, values: object, grid: Grid, pools: Pools) -> Factor:
     if name == CELL:
         return Factor(CELL, _cells(_listed(values), grid))
     if name == "category" and values == ALL:
         return factor(name, pools.objects().categories)
     if name == "arrangement" and values == ALL:
-        return factor(name, range(1, len(grid)))
+        return Factor(name, range(1, len(grid)))
     return factor(name, _listed(values))
 
 
-def _listed(values: Values) -> Sequence[Any]:
+def _listed(values: object) -> Sequence[object]:
     return values if isinstance(values, list) else [values]
 
 
@@ -196,20 +214,24 @@ def _selection(written: Written, grid: Grid) -> Selection:
     return {name: _factor(name, values, grid, NO_POOLS).values for name, values in written.items()}
 
 
-def _cells(written: Sequence[Any], grid: Grid) -> tuple[Cell, ...]:
+def _cells(written: Sequence[object], grid: Grid) -> tuple[Cell, ...]:
     """The cells that are written as `row,col` from the top left, from 0, or as the name of an area."""
     found: dict[Cell, None] = {}
     for each in written:
-        if each in AREAS:
+        if isinstance(each, str) and each in AREAS:
             found |= {cell: None for cell in grid.cells() if grid.area_of(cell) == each}
             continue
-        row, comma, col = str(each).partition(",")
-        if not (comma and row.strip().isdecimal() and col.strip().isdecimal()):
-            raise InputError(f"`{each}` is no cell: expected `row,col`, counted from 0, or one of {', '.join(AREAS)}")
-        cell = Cell(int(row), int(col))
-        if cell not in set(grid.cells()):
+        place = re.fullmatch(r"\s*([0-9]{1,4})\s*,\s*([0-9]{1,4})\s*", str(each))
+        if place is None:
+            raise InputError(
+                f"`{quoted(each)}` is no cell: expected `row,col`, counted from 0, or one of {', '.join(AREAS)}"
+            )
+        cell = Cell(int(place[1]), int(place[2]))
+        if not (cell.row < grid.rows and cell.col < grid.cols):
             raise InputError(f"the cell `{each}` is not on the {grid} grid")
         found[cell] = None
+    if not found:
+        raise InputError("the factor `cell` has []: expected one or more cells")
     return tuple(cell for cell in grid.cells() if cell in found)
 
 
@@ -220,6 +242,14 @@ def _union(products: Sequence[Product], name: str) -> Design:
         return Union(tuple(products))
     except ValueError as error:
         raise InputError(f"the design `{name}`: {error}") from error
+
+
+def _replicated(rows: Design, n: int, name: str) -> Design:
+    if "replicate" in rows.factor_names:
+        raise InputError(
+            f"the design `{name}` has `replicate` as a factor of its parts and once more for all of it: leave one out"
+        )
+    return rows.crossed(Factor("replicate", range(1, n + 1)))
 
 
 def _part(rows: Design, selections: Sequence[Selection], part: str, name: str) -> Design:
@@ -237,5 +267,9 @@ def _placed(rows: Design, name: str, grid: Grid, seed: int) -> Design:
     if PLACEMENTS[name].grid != grid:
         raise InputError(
             f"the placement `{name}` was counted on a {PLACEMENTS[name].grid} grid, the design has {grid}"
+        )
+    if cells_crossed(rows) != grid.cells():
+        raise InputError(
+            f"the placement `{name}` draws the cells, so the design can't choose some: leave out `cell`, or `placement`"
         )
     return Placed(rows, PLACEMENTS[name], seed)

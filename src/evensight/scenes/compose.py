@@ -6,7 +6,7 @@ through the cells. *Drawn*: how far an object is moved in its cell. What else th
 drawn by `distractors`; it is the same in whatever cell the target is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -15,15 +15,17 @@ from evensight.annotations import Cell, Grid
 from evensight.errors import InputError
 from evensight.randomness import below, shuffled
 from evensight.scenes import distractors
-from evensight.scenes.designs import CELL, Design, Row, cells_crossed
-from evensight.scenes.factors import FACTORS, POOLED_GROUNDS, Color, Value, size_share, spelled
+from evensight.scenes.designs import CELL, Design, Part, Row, cells_crossed
+from evensight.scenes.factors import FACTORS, POOLED_GROUNDS, Color, Value, Values, size_share, spelled
 from evensight.scenes.pools import NO_POOLS, Pools
 from evensight.scenes.render import Anchor, Fit, Scene, SceneObject, cell_side_px, placed, room_px
 from evensight.scenes.shapes import SHAPES, same_when_rotated
-from evensight.scenes.sprites import Look, bounds_px
+from evensight.scenes.sprites import Look, bounds_px, extent_px
 
 MIN_EXTENT_PX = 4
 """Below this, shapes can't be told apart."""
+MIN_CONTRAST = 32
+"""An object differs from its plain ground by this in a channel at least, of 255; else it can't be seen."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class SceneDesign:
 
     @cached_property
     def n_cells(self) -> int:
-        """How many rows show the same, one after the other."""
-        return len(self.rows.parts[0].factor(CELL).values)
+        """How many rows show the same, one after the other, where the design is crossed."""
+        return self.rows.parts[0].n_cells
 
     def cell(self, index: int) -> Cell:
         """The cell of scene `index`."""
@@ -72,14 +74,14 @@ class SceneDesign:
 
     def shown(self, index: int) -> int:
         """The number of what scene `index` shows, whatever the cell."""
-        return index // self.n_cells
+        return self.rows.shown(index)[0]
 
     @cached_property
     def factors(self) -> tuple[str, ...]:
         """The names of what varies or is said beside the cell."""
         return tuple(name for name in self.rows.factor_names if name != CELL)
 
-    def values(self, name: str) -> tuple[Value, ...]:
+    def values(self, name: str) -> Values:
         """The values of a factor that occur; of one that the design lacks, what its scenes then have."""
         if name in self.rows.factor_names:
             return self.rows.values(name)
@@ -117,6 +119,7 @@ class Composer:
         self.size_px = size_px
         self.seed = seed
         self.pools = pools
+        self._one_nearest = one_nearest
         self._pattern = distractors.distinct_pattern if one_nearest else distractors.pattern
         self._cell_number = {cell: k for k, cell in enumerate(design.grid.cells())}
         self._is_real = "category" in design.rows.factor_names
@@ -128,8 +131,8 @@ class Composer:
             for category in design.values("category"):
                 self._members("background", background, frozenset({str(category)}))
 
-    def __reduce__(self) -> tuple[type["Composer"], tuple[SceneDesign, int, int, Pools]]:
-        return Composer, (self.design, self.size_px, self.seed, self.pools)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (self.design, self.size_px, self.seed, self.pools, self._one_nearest)
 
     def scene(self, index: int) -> Scene:
         """Scene `index`."""
@@ -178,9 +181,9 @@ class Composer:
 
     def _member(self, factor: str, value: Value, cell: Cell, index: int, shown: frozenset[str] = frozenset()) -> int:
         """Which of a pool's members: the number among what is shown with this value, moved on by the cell."""
-        rank = self.design.rows.number_among(index, factor) if factor in self.design.rows.factor_names else index
+        number = self.design.rows.shown_number_among(index, factor)
         order, offsets = self._members(factor, value, shown)
-        return order[(rank // self.design.n_cells + offsets[self._cell_number[cell]]) % len(order)]
+        return order[(number + offsets[self._cell_number[cell]]) % len(order)]
 
     def _members_of(self, factor: str, value: Value, shown: frozenset[str]) -> tuple[list[int], list[int]]:
         """A pool's members in a drawn order, but for pictures that show what the scene shows; an offset a cell."""
@@ -199,7 +202,7 @@ class Composer:
 
     def _distractors(self, row: Row, target: SceneObject, index: int) -> Iterator[SceneObject]:
         n = int(str(row["distractors"]))
-        others = self._others(self.design.shown(index), index - index % self.design.n_cells)
+        others = self._others(*self.design.rows.shown(index))
         number = self._arrangement(row, index)
         steps = self._pattern(self.design.grid, n, number, self.seed)
         for other, cell in zip(others, distractors.cells(self.design.grid, target.cell, steps), strict=True):
@@ -211,14 +214,15 @@ class Composer:
         """The number of the distractors' pattern: the row's, else each next one for what is shown next."""
         if "arrangement" in row:
             return int(str(row["arrangement"])) - 1
-        return self.design.rows.number_among(index, "distractors") // self.design.n_cells
+        return self.design.rows.shown_number_among(index, "distractors")
 
     def _others_of(self, shown: int, index: int) -> tuple[SceneObject, ...]:
         """The distractors of what is shown, their cells aside."""
         row = self.design.rows[index]
         color = "" if self._is_real else str(row.get("color", _WHITE))
         look = (str(row["category"] if self._is_real else row["shape"]), color)
-        seen = [other for other in self._looks if other[1] != str(row.get("background", _BLACK))]
+        ground = row.get("background", _BLACK)
+        seen = [other for other, its_color in self._looks.items() if _is_seen(its_color, ground)]
         groups = distractors.candidates(look, seen, str(row.get("distractor_kind", "any")))
         names = distractors.chosen(groups, int(str(row["distractors"])), shown, self.seed)
         return tuple(self._other(name, row, shown, k) for k, name in enumerate(names))
@@ -232,15 +236,14 @@ class Composer:
         if self._is_real:
             member = below(self.pools.objects().count(look[0]), self.seed, "distractor-member", shown, k)
             return SceneObject(look[0], None, "none", size, cell, member=member)
-        color = next(value for value in self.design.values("color") if str(value) == look[1])
-        turned = drawn("rotation")
+        color, turned = self._looks[look], drawn("rotation")
         if not isinstance(color, Color) or not isinstance(turned, int | float):
             raise TypeError(f"a distractor's color and rotation are of another kind: {color}, {turned}")
         return SceneObject(look[0], color, str(drawn("sheen")), size, cell, turned)
 
     @cached_property
-    def _looks(self) -> tuple[distractors.Look, ...]:
-        return looks(self.design)
+    def _looks(self) -> dict[distractors.Look, Value]:
+        return _colored_looks(self.design)
 
     def _jittered(self, scene: Scene, share: float, index: int) -> Scene:
         moved = tuple(self._moved(scene, thing, share, index, k) for k, thing in enumerate(scene.objects))
@@ -255,15 +258,24 @@ class Composer:
         )
 
 
+def _made_again(design: SceneDesign, size_px: int, seed: int, pools: Pools, one_nearest: bool) -> Composer:
+    return Composer(design, size_px, seed, pools, one_nearest=one_nearest)
+
+
 def looks(design: SceneDesign) -> tuple[distractors.Look, ...]:
     """All that a description of the design's targets says: its shapes with their colours, or its categories."""
+    return tuple(_colored_looks(design))
+
+
+def _colored_looks(design: SceneDesign) -> dict[distractors.Look, Value]:
+    """The looks of the design's targets, each with its colour; with an empty word for real objects."""
     if "category" in design.rows.factor_names:
-        return tuple((str(value), "") for value in design.values("category"))
-    found: dict[distractors.Look, None] = {}
+        return {(str(value), ""): "" for value in design.values("category")}
+    found: dict[distractors.Look, Value] = {}
     for part in design.rows.parts:
         colors = part.factor("color").values if "color" in part.factor_names else (_WHITE,)
-        found |= {(str(shape), str(color)): None for shape in part.factor("shape").values for color in colors}
-    return tuple(found)
+        found |= {(str(shape), str(color)): color for shape in part.factor("shape").values for color in colors}
+    return found
 
 
 def check_drawable(design: SceneDesign, size_px: int, pools: Pools) -> None:
@@ -278,9 +290,10 @@ def check_drawable(design: SceneDesign, size_px: int, pools: Pools) -> None:
         raise InputError(
             f"the design `{design.name}` has {', '.join(names)}: expected a cell, and a shape or category"
         )
+    len(design)  # raises if there are too many
     sides = [size_share(size) * cell_side_px(design.grid, size_px) for size in _sizes(design)]
-    if round(min(sides)) < MIN_EXTENT_PX:
-        fits = int(size_px * MIN_EXTENT_PX / min(sides)) + 1
+    if extent_px(min(sides), size_px % 2) < MIN_EXTENT_PX:
+        fits = int(MIN_EXTENT_PX * max(design.grid.rows, design.grid.cols) / min(map(size_share, _sizes(design)))) + 1
         raise InputError(
             f"an image of `{size_px}` px is too small for a {design.grid} grid: a small object would have less than "
             f"{MIN_EXTENT_PX} px; choose a size of {fits} px or more, or a coarser grid"
@@ -291,15 +304,21 @@ def check_drawable(design: SceneDesign, size_px: int, pools: Pools) -> None:
         _check_categories(design, pools)
     else:
         _check_shapes(design, size_px, max(sides))
+    _check_told_apart(design, size_px)
     _check_seen(design)
     _check_distractors(design)
 
 
 def _sizes(design: SceneDesign) -> tuple[Value, ...]:
-    return design.values("size") + design.values("distractor_size")
+    return (*design.values("size"), *design.values("distractor_size"))
 
 
 def _check_categories(design: SceneDesign, pools: Pools) -> None:
+    painted = [name for name in ("color", "sheen", "rotation") if name in design.rows.factor_names]
+    if painted:
+        raise InputError(
+            f"the design `{design.name}` has real objects, which have no {', '.join(painted)} to choose: leave it out"
+        )
     missing = [str(value) for value in design.values("category") if not pools.objects().count(str(value))]
     if missing:
         raise InputError(
@@ -328,15 +347,46 @@ def _check_shapes(design: SceneDesign, size_px: int, side_px: float) -> None:
                 )
 
 
+def _check_told_apart(design: SceneDesign, size_px: int) -> None:
+    """Two values of a factor must differ in the picture, and in the words of a question."""
+    side = cell_side_px(design.grid, size_px)
+    keys: dict[str, Callable[[Value], tuple[object, ...]]] = {
+        "color": lambda value: (str(value), _rgb(value)),
+        "background": lambda value: (str(value), _rgb(value)),
+        "size": lambda value: (extent_px(size_share(value) * side, size_px % 2),),
+    }
+    for name, key in keys.items():
+        met: dict[object, Value] = {}
+        for value in design.values(name):
+            for each in key(value):
+                other = met.setdefault(each, value)
+                if other is not value:
+                    raise InputError(
+                        f"the design `{design.name}` has the {name} `{spelled(other)}` and `{spelled(value)}`, which "
+                        "can't be told apart: leave out one of them"
+                    )
+
+
+def _rgb(value: Value) -> object:
+    return value.rgb if isinstance(value, Color) else value
+
+
+def _is_seen(color: Value, ground: Value) -> bool:
+    """Whether an object of a colour can be seen on a ground; a ground that is a picture shows it somewhere."""
+    if not isinstance(color, Color) or not isinstance(ground, Color):
+        return True
+    return max(abs(a - b) for a, b in zip(color.rgb, ground.rgb, strict=True)) >= MIN_CONTRAST
+
+
 def _check_seen(design: SceneDesign) -> None:
-    """An object in the colour of its plain background can't be seen."""
+    """An object in about the colour of its plain background can't be seen."""
     for part in design.rows.parts:
         factors = {factor.name: factor.values for factor in part.product.factors}
         if "shape" not in factors:
             continue
         grounds = factors.get("background", (_BLACK,))
         for color in factors.get("color", (_WHITE,)):
-            same = [g for g in grounds if isinstance(g, Color) and isinstance(color, Color) and g.rgb == color.rgb]
+            same = [ground for ground in grounds if not _is_seen(color, ground)]
             if same:
                 raise InputError(
                     f"the design `{design.name}` shows a {color} object on {same[0]}, which can't be seen: leave the "
@@ -345,15 +395,33 @@ def _check_seen(design: SceneDesign) -> None:
 
 
 def _check_distractors(design: SceneDesign) -> None:
-    most = max(int(str(value)) for value in design.values("distractors"))
-    if not most:
-        return
-    if most > len(design.grid) - 1:
-        raise InputError(f"{most} distractors have no place on a {design.grid} grid beside the target: choose fewer")
-    known = looks(design)
-    for target in known:
-        for kind in map(str, design.values("distractor_kind")):
-            distractors.chosen(distractors.candidates(target, known, kind), most, 0, 0)
+    numbers = [int(str(value)) for value in design.values("distractors")]
+    if max(numbers) > len(design.grid) - 1:
+        raise InputError(
+            f"{max(numbers)} distractors have no place on a {design.grid} grid beside the target: choose fewer"
+        )
+    for name in ("distractor_kind", "distractor_size"):
+        if min(numbers) == 0 and len(design.values(name)) > 1:
+            raise InputError(
+                f"the design `{design.name}` varies `{name}` also where there are no distractors, so some of its "
+                f"scenes are the same: leave out `0` of `distractors`, or give `{name}` one value"
+            )
+    known = _colored_looks(design)
+    for part in design.rows.parts:
+        _check_enough(part, known)
+
+
+def _check_enough(part: Part, known: Mapping[distractors.Look, Value]) -> None:
+    """Every target of a part has enough others beside it that can be seen on its ground."""
+    factors = {factor.name: factor.values for factor in part.product.factors}
+    most = max(int(str(value)) for value in factors.get("distractors", (0,)))
+    targets = [look for look in known if look[0] in factors.get("shape", factors.get("category", ()))]
+    for ground in factors.get("background", (_BLACK,)):
+        seen = [look for look, color in known.items() if _is_seen(color, ground)]
+        for target in targets:
+            if target in seen and known[target] in factors.get("color", (_WHITE, "")):
+                for kind in map(str, factors.get("distractor_kind", ("any",))):
+                    distractors.chosen(distractors.candidates(target, seen, kind), most, 0, 0)
 
 
 _BLACK = FACTORS["background"].default or ""

@@ -31,7 +31,7 @@ from typing_extensions import override
 from evensight.annotations import Cell
 from evensight.errors import InputError
 from evensight.randomness import below
-from evensight.scenes.factors import Factor, Value, spelled
+from evensight.scenes.factors import Factor, Value, Values, spelled
 from evensight.scenes.fractions import Equations, balanced_equations
 from evensight.scenes.placement import Placement
 
@@ -42,6 +42,8 @@ Selection = Mapping[str, Sequence[Value]]
 """The rows that have one of these values in each of these factors."""
 
 CELL = "cell"
+_N_NAMED = 20
+_MAX_SHOWN = 160
 
 
 class Design(ABC):
@@ -64,7 +66,9 @@ class Design(ABC):
     def _ends(self) -> list[int]:
         ends = list(accumulate(part.n_rows for part in self.parts))
         if ends[-1] > sys.maxsize:
-            raise InputError(f"a design has 2^63 rows at most, `{self}` has {ends[-1]:.3g}: take a fraction of it")
+            raise InputError(
+                f"a design has 2^63 rows at most, `{_short(self)}` has {ends[-1]:.3g}: take a fraction of it"
+            )
         return ends
 
     def __len__(self) -> int:
@@ -93,20 +97,41 @@ class Design(ABC):
         before = sum(other.n_rows_with(name, value) for other in self.parts[:k])
         return before + part.number_among(within, name)
 
-    def values(self, name: str) -> tuple[Value, ...]:
+    def shown(self, index: int) -> tuple[int, int]:
+        """The number of what row `index` shows, whatever the cell, and the first row that shows the same."""
+        k = bisect_right(self._ends, index)
+        part, within = self.place(index)
+        number, cell = divmod(within, part.n_cells)
+        return sum(other.n_shown for other in self.parts[:k]) + number, index - cell
+
+    def shown_number_among(self, index: int, name: str) -> int:
+        """The number of what row `index` shows among all that is shown with its value of a factor other than `cell`."""
+        k = bisect_right(self._ends, index)
+        part, within = self.place(index)
+        value = part.row(within)[name]
+        before = sum(other.n_rows_with(name, value) // other.n_cells for other in self.parts[:k])
+        return before + part.number_among(within, name) // part.n_cells
+
+    def values(self, name: str) -> Values:
         """The values of a factor that occur, in order."""
-        found = (value for part in self.parts for value in part.factor(name).values)
-        return tuple(dict.fromkeys(found))
+        found = [part.factor(name).values for part in self.parts]
+        if all(values == found[0] for values in found):
+            return found[0]
+        return tuple(dict.fromkeys(value for values in found for value in values))
 
     def __or__(self, other: "Design") -> "Design":
         return Union((self, other))
 
     def __sub__(self, unwanted: "Design | Selection") -> "Design":
-        return Minus(self, unwanted if isinstance(unwanted, Design) else _selected(unwanted))
+        selected = unwanted if isinstance(unwanted, Design) else _selected(unwanted)
+        _check_values(self, selected)
+        return Minus(self, selected)
 
     def where(self, wanted: Selection) -> "Design":
         """The rows that have one of the wanted values in each of the factors named."""
-        return Where(self, _selected(wanted))
+        selected = _selected(wanted)
+        _check_values(self, selected)
+        return Where(self, selected)
 
     def crossed(self, factor: Factor) -> "Design":
         """Each row with each value of one more factor, which comes before the cell."""
@@ -133,6 +158,17 @@ class Part(ABC):
     @abstractmethod
     def n_rows(self) -> int:
         """How many rows there are; `len` would be limited to 2^63."""
+
+    @property
+    def n_cells(self) -> int:
+        """How many rows show the same, one after the other."""
+        last = self.product.factors[-1]
+        return len(last.values) if last.name == CELL else 1
+
+    @property
+    def n_shown(self) -> int:
+        """How many different things are shown, whatever the cell."""
+        return self.n_rows // self.n_cells
 
     @abstractmethod
     def levels(self, index: int) -> list[int]:
@@ -261,26 +297,21 @@ class FractionPart(Part):
     @cached_property
     @override
     def n_rows(self) -> int:
-        return self.equations.n_shown * self._n_cells
-
-    @property
-    def _n_cells(self) -> int:
-        last = self.whole.factors[-1]
-        return len(last.values) if last.name == CELL else 1
+        return self.equations.n_shown * self.n_cells
 
     @override
     def levels(self, index: int) -> list[int]:
         if self.whole.factors[-1].name != CELL:
             return self.equations.levels(index)
-        shown, cell = divmod(index, self._n_cells)
+        shown, cell = divmod(index, self.n_cells)
         return [*self.equations.levels(shown), cell]
 
     @override
     def number_among(self, index: int, name: str) -> int:
         if name == CELL:
-            return index // self._n_cells
-        shown, cell = divmod(index, self._n_cells)
-        return self.equations.number_among(shown, self.factor_names.index(name)) * self._n_cells + cell
+            return index // self.n_cells
+        shown, cell = divmod(index, self.n_cells)
+        return self.equations.number_among(shown, self.factor_names.index(name)) * self.n_cells + cell
 
 
 @dataclass(frozen=True)
@@ -295,7 +326,9 @@ class Union(Design):
         for k, design in enumerate(self.designs):
             for other in self.designs[:k]:
                 if design.overlaps(other):
-                    raise ValueError(f"the parts of a union share no combination; `{other}` and `{design}` do")
+                    raise ValueError(
+                        f"the parts of a union share no combination; `{_short(other)}` and `{_short(design)}` do"
+                    )
 
     @cached_property
     @override
@@ -314,18 +347,14 @@ class Minus(Design):
     unwanted: Design
 
     def __post_init__(self) -> None:
-        _check_known(self.design, self.unwanted)
+        _check_factors(self.design, self.unwanted)
         if not self.parts:
-            raise InputError(f"`{self}` has no rows: nothing is left of the design")
+            raise InputError(f"`{_short(self)}` has no rows: nothing is left of the design")
 
     @cached_property
     @override
     def parts(self) -> tuple[Part, ...]:
-        left = list(_products(self.design))
-        for unwanted in _products(self.unwanted):
-            selection = {factor.name: factor.values for factor in unwanted.factors}
-            left = [piece for product in left for piece in product.subtracted(selection)]
-        return tuple(left)
+        return _left(self.design, self.unwanted)
 
     def __str__(self) -> str:
         return f"({self.design}) - ({self.unwanted})"
@@ -339,9 +368,9 @@ class Where(Design):
     wanted: Product
 
     def __post_init__(self) -> None:
-        _check_known(self.design, self.wanted)
+        _check_factors(self.design, self.wanted)
         if not self.parts:
-            raise InputError(f"`{self}` has no rows: the design has none of these values together")
+            raise InputError(f"`{_short(self)}` has no rows: the design has none of these values together")
 
     @cached_property
     @override
@@ -406,7 +435,7 @@ class Fraction(Design):
             known = [q for q in range(2, 65) if balanced_equations(sizes, q, self.seed)]
             works = ", ".join(f"1/{q}" for q in known) or "none up to 1/64"
             raise InputError(
-                f"`{product}` has no balanced fraction of 1/{self.q}: expected one that leaves all pairs of factors "
+                f"`{_short(product)}` has no balanced fraction of 1/{self.q}: expected one that leaves all pairs of factors "
                 f"even; there is {works}"
             )
         return found
@@ -462,7 +491,7 @@ class Split:
     def __post_init__(self) -> None:
         if self.train.overlaps(self.test):
             raise InputError(
-                f"a split's parts share no combination; train `{self.train}` and test `{self.test}` do: take "
+                f"a split's parts share no combination; train `{_short(self.train)}` and test `{_short(self.test)}` do: take "
                 "something out of one of them"
             )
 
@@ -478,6 +507,8 @@ def hold_out(design: Design, selections: Sequence[Selection]) -> Split:
             is never trained.
     """
     held_out = [_selected(selection) for selection in selections]
+    for part in held_out:
+        _check_values(design, part)
     train: Design = reduce(Minus, held_out, design)
     tests: list[Design] = [Where(design, part) for part in held_out]
     test = reduce(_joined, tests)
@@ -489,12 +520,8 @@ def hold_out(design: Design, selections: Sequence[Selection]) -> Split:
 
 def _joined(tests: Design, more: Design) -> Design:
     """Both, each row once."""
-    if not tests.overlaps(more):
-        return tests | more
-    try:
-        return tests | Minus(more, tests)
-    except InputError:  # all of it is there already
-        return tests
+    pieces = _left(more, tests)
+    return Union((tests, *pieces)) if pieces else tests
 
 
 def _check_trained(train: Design, held_out: Product) -> None:
@@ -502,9 +529,15 @@ def _check_trained(train: Design, held_out: Product) -> None:
         missing = [spelled(v) for v in factor.values if v not in train.values(factor.name)]
         if missing:
             raise InputError(
-                f"holding out `{held_out}` leaves no {factor.name} {', '.join(missing)} to train on: expected every "
+                f"holding out `{_short(held_out)}` leaves no {factor.name} {', '.join(missing)} to train on: expected every "
                 "value of a held-out combination in training too; hold out fewer, or the value alone"
             )
+
+
+def _short(design: Design) -> str:
+    """A design's expression, cut to what a line of an error can hold."""
+    text = str(design)
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
 
 def _selected(selection: Selection) -> Product:
@@ -518,18 +551,34 @@ def _cell_last(selection: Selection) -> Iterable[tuple[str, Sequence[Value]]]:
 def _products(design: Design) -> tuple[Product, ...]:
     """The parts of a design that can be combined further."""
     if isinstance(design, Placed) or not all(isinstance(part, Product) for part in design.parts):
-        raise InputError(f"`{design}` can't be combined further: take the fraction, and place, at the end")
+        raise InputError(f"`{_short(design)}` can't be combined further: take the fraction, and place, at the end")
     return tuple(part.product for part in design.parts)
 
 
-def _check_known(design: Design, selection: Design) -> None:
+def _left(design: Design, unwanted: Design) -> tuple[Product, ...]:
+    """What is left of a design without the rows of another; nothing, maybe."""
+    left = list(_products(design))
+    for product in _products(unwanted):
+        selection = {factor.name: factor.values for factor in product.factors}
+        left = [piece for whole in left for piece in whole.subtracted(selection)]
+    return tuple(left)
+
+
+def _check_factors(design: Design, selection: Design) -> None:
     unknown = set(selection.factor_names) - set(design.factor_names)
     if unknown:
         raise InputError(
-            f"`{selection}` selects by {', '.join(sorted(unknown))}, which the design doesn't vary: expected some of "
+            f"`{_short(selection)}` selects by {', '.join(sorted(unknown))}, which the design doesn't vary: expected some of "
             f"{', '.join(design.factor_names)}"
         )
+
+
+def _check_values(design: Design, selection: Design) -> None:
+    _check_factors(design, selection)
     for name in selection.factor_names:
         strangers = [spelled(v) for v in selection.values(name) if v not in design.values(name)]
         if strangers:
-            raise InputError(f"`{selection}`: the design has no {name} {', '.join(strangers)}")
+            known = ", ".join(map(spelled, design.values(name)[:_N_NAMED]))
+            raise InputError(
+                f"`{_short(selection)}`: the design has no {name} {', '.join(strangers)}, expected some of {known}"
+            )

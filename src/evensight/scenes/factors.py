@@ -9,7 +9,7 @@ factor. Colours by name are the paper's: corners of the RGB cube; any other is w
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 
 from evensight.annotations import Cell, Grid
 from evensight.errors import InputError, one_of
@@ -31,12 +31,15 @@ class Color:
     @property
     def spelled(self) -> str:
         """How it is written in a design: the word alone where that says it all."""
-        plain = COLORS.get(self.name) == self.rgb or self.name == to_hex(self.rgb)
+        plain = NAMED_COLORS.get(self.name) == self.rgb or self.name == to_hex(self.rgb)
         return self.name if plain else f"{self.name}={to_hex(self.rgb)}"
 
 
 Value = str | int | float | Color | Cell
 """A factor's value: a word, a number, a colour, or for the factor `cell` a cell of the grid."""
+
+Values = tuple[Value, ...] | range
+"""A factor's values, in order; a range where there are too many to list."""
 
 COLORS: Mapping[str, RGB] = {
     "red": (255, 0, 0),
@@ -49,6 +52,8 @@ COLORS: Mapping[str, RGB] = {
 }
 PAPER_SHAPES = ("square", "circle", "triangle", "star", "plus")
 BLACK = Color("black", (0, 0, 0))
+NAMED_COLORS: Mapping[str, RGB] = {**COLORS, BLACK.name: BLACK.rgb}
+"""The colours that a word alone stands for: those that objects have on black, and black."""
 SHEENS = ("none", "matte", "glossy")
 SIZES: Mapping[str, float] = {"large": 0.86, "small": 0.43}
 """A size's share of the cell's side: large leaves a border of 14 %, small is half of large."""
@@ -56,8 +61,8 @@ POOLED_GROUNDS = ("gradient", "noise", "texture", "photo")
 """The backgrounds that are pools of pictures; every other is a plain colour."""
 DISTRACTOR_KINDS = ("any", "same-shape", "same-color", "hard")
 MAX_DISTRACTORS = 8
+MAX_REPLICATE = 10**9
 MIN_SIZE_SHARE = 0.05
-_SPELLED_OUT = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +70,24 @@ class Factor:
     """A named, ordered, finite set of values."""
 
     name: str
-    values: tuple[Value, ...]
+    values: Values
 
     def __post_init__(self) -> None:
-        if not self.values or len(set(self.values)) != len(self.values):
+        n_different = len(self.values if isinstance(self.values, range) else set(self.values))
+        if not self.values or n_different != len(self.values):
             raise ValueError(f"the factor `{self.name}` has one or more different values, got {self.values}")
 
     def __str__(self) -> str:
         if self.name == "cell":
             return f"cell{{{len(self.values)}}}"
-        if len(self.values) > _SPELLED_OUT and self.values == tuple(range(1, len(self.values) + 1)):
-            return f"{self.name}{{1 to {len(self.values)}}}"
+        if isinstance(self.values, range):
+            return f"{self.name}{{{self.values[0]}..{self.values[-1]}}}"
         return f"{self.name}{{{', '.join(map(spelled, self.values))}}}"
 
     def within(self, values: Iterable[Value]) -> "Factor | None":
         """This factor with those of its values alone that are among `values`; None if there are none."""
+        if values == self.values:
+            return self
         wanted = set(values)
         kept = tuple(value for value in self.values if value in wanted)
         return Factor(self.name, kept) if kept else None
@@ -113,8 +121,6 @@ def factor(name: str, written: Iterable[object]) -> Factor:
     """
     if name not in FACTORS:
         raise one_of("the factor", name, FACTORS)
-    if name == "category":
-        return Factor(name, tuple(_parsed(name, value) for value in written))
     values = [_parsed(name, value) for value in written]
     pixels = [value.rgb if isinstance(value, Color) else value for value in values]
     if not values or len(set(pixels)) != len(pixels):
@@ -126,7 +132,12 @@ def _parsed(name: str, written: object) -> Value:
     try:
         return FACTORS[name].parse(written)
     except (ValueError, TypeError) as error:
-        raise InputError(f"`{str(written)[:60]}` is no {name}: {error}") from error
+        raise InputError(f"`{quoted(written)}` is no {name}: {error}") from error
+
+
+def quoted(written: object) -> str:
+    """What a user wrote, as an error's message shows it: on one line, and not too much of it."""
+    return " ".join(str(written).split())[:60]
 
 
 def cell_factor(grid: Grid) -> Factor:
@@ -148,7 +159,7 @@ def color(written: object) -> Color:
         ValueError: It isn't one.
     """
     word, has_code, code = str(written).strip().lower().partition("=")
-    known = {**COLORS, BLACK.name: BLACK.rgb}
+    known = NAMED_COLORS
     if not has_code and word in known:
         return Color(word, known[word])
     found = re.fullmatch(r"#([0-9a-f]{6})", code if has_code else word)
@@ -173,7 +184,11 @@ def size_share(value: Value) -> float:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or not isfinite(number := float(value)):
+    try:
+        number = nan if isinstance(value, bool) or not isinstance(value, str | int | float) else float(value)
+    except (ValueError, OverflowError):
+        number = nan
+    if not isfinite(number):
         raise ValueError("expected a number")
     return number
 
@@ -260,6 +275,8 @@ FACTORS: Mapping[str, FactorKind] = {
         _whole(1, 10**6), None, "which way the others are placed around the target; all: every way once"
     ),
     "wording": FactorKind(_whole(1, 9), 1, "which wording of the question"),
-    "replicate": FactorKind(_whole(1, 10**9), 1, "how often the same is shown, all that is drawn being drawn anew"),
+    "replicate": FactorKind(
+        _whole(1, MAX_REPLICATE), 1, "how often the same is shown, all that is drawn being drawn anew"
+    ),
 }
 """The factors that scenes know beside `cell`, in the order that a design's file best has them."""

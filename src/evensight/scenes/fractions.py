@@ -12,7 +12,8 @@ coefficients are drawn by the seed until that is so. In echelon form each equati
 so row i of the fraction is found from the other digits at once.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -116,6 +117,8 @@ class Equations:
 @lru_cache(maxsize=512)
 def balanced_equations(sizes: tuple[int, ...], q: int, seed: int) -> Equations | None:
     """A fraction of one q-th with all pairs of factors balanced; None if none was found."""
+    if prod(sizes) % q:
+        return None
     digits = digits_of(sizes)
     found: list[Equation] = []
     for prime, n in _powers(q).items():
@@ -141,7 +144,7 @@ def digits_of(sizes: Sequence[int]) -> tuple[Digit, ...]:
 def _of_prime(digits: tuple[Digit, ...], prime: int, n: int, seed: int) -> list[Equation] | None:
     """N equations modulo a prime whose combinations each involve three factors or more; None if none were found."""
     mine = [k for k, digit in enumerate(digits) if digit.prime == prime]
-    if len(mine) <= n or prime**n > _MAX_WORDS:
+    if prime**n > _MAX_WORDS or not _has_room(Counter(digits[k].factor for k in mine), prime, n):
         return None
     for attempt in range(_TRIES):
         pivots = sorted(sorted(mine, key=lambda k: mix(seed, "pivot", prime, attempt, k))[:n])
@@ -164,6 +167,13 @@ def _of_prime(digits: tuple[Digit, ...], prime: int, n: int, seed: int) -> list[
                 for row, pivot in enumerate(pivots)
             ]
     return None
+
+
+def _has_room(n_digits_of: Mapping[int, int], prime: int, n: int) -> bool:
+    """Whether Rao's bound (1947) allows it: there are as many rows as a mean and all single effects need."""
+    n_free = sum(n_digits_of.values()) - n
+    n_effects = sum(prime**n_digits - 1 for n_digits in n_digits_of.values())
+    return len(n_digits_of) >= _MIN_FACTORS and n_free > 0 and prime**n_free > n_effects
 
 
 def _factors_in(
