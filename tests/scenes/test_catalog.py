@@ -166,7 +166,7 @@ def test_ten_to_the_twelve_scenes_take_no_time_and_no_memory(tmp_path: Path) -> 
     assert found.rows[len(found) - 1] == {"shape": "star", "size": 0.9, "replicate": 10**9, "cell": Cell(8, 8)}
     assert (
         str(found.rows)
-        == "(shape{square, star} x size{0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9} x cell{81}) x replicate{1..1000000000}"
+        == "(shape{square, star} x size{0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9} x cell{81}) x replicate{1 to 1000000000}"
     )
 
 

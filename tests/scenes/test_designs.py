@@ -203,7 +203,7 @@ def test_expressions_by_hand() -> None:
     assert str(found) == "shape{star, plus} x size{0.5} x cell{9}"
     assert str(found - {"shape": ("plus",)}) == f"({found}) - (shape{{plus}})"
     assert str(found.where({"shape": ("plus",)})) == f"({found}) where (shape{{plus}})"
-    assert str(found.crossed(Factor("copy", range(1, 8)))) == f"({found}) x copy{{1..7}}"
+    assert str(found.crossed(Factor("copy", range(1, 8)))) == f"({found}) x copy{{1 to 7}}"
     other = Product((Factor("shape", ("ring",)), *found.factors[1:]))
     assert str(found | other) == f"({found}) + ({other})"
 

@@ -41,6 +41,9 @@ class Grays:
     def member_name(self, k: int) -> str:
         return f"gray-{self.levels[k]}"
 
+    def shows(self, k: int) -> frozenset[str]:
+        return frozenset()
+
     def pixels(self, k: int, size_px: int) -> Any:
         return PlainGround("gray", (self.levels[k],) * 3).pixels(0, size_px)
 
