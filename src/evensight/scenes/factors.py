@@ -81,13 +81,7 @@ class Factor:
         if self.name == "cell":
             return f"cell{{{len(self.values)}}}"
         if isinstance(self.values, range):
-<<<<<<< HEAD
-            return f"{self.name}{{{self.values[0]}..{self.values[-1]}}}"
-=======
             return f"{self.name}{{{self.values[0]} to {self.values[-1]}}}"
-        if len(self.values) > _SPELLED_OUT and self.values == tuple(range(1, len(self.values) + 1)):
-            return f"{self.name}{{1 to {len(self.values)}}}"
->>>>>>> h-core
         return f"{self.name}{{{', '.join(map(spelled, self.values))}}}"
 
     def within(self, values: Iterable[Value]) -> "Factor | None":
