@@ -3,18 +3,20 @@
     python scripts/gallery.py                                     # docs/gallery.md and docs/gallery/
     python scripts/gallery.py --photos data/coco --split val2017  # and docs/gallery/photo-*: not for the repository
 
-Every sheet shows the scenes of a small design, whose YAML stands under it. `docs/scenes.md` has an example of each
-task between two marks; they are written anew too. The same bytes come out each time (for one version of Pillow).
+`gallery.yaml` lists the pictures. Every picture shows the scenes of a small design, whose YAML stands under it.
+`docs/scenes.md` has an example of each task between two marks; they are written anew too. The same bytes come out
+each time, for one version of Pillow.
 """
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 from contact_sheets import Label, Style, save, sheet
+from pydantic import BaseModel, ConfigDict
 from standin_photos import SPLIT, write_standins
 
 from evensight.datasets.pools import pools_for
@@ -26,10 +28,11 @@ from evensight.scenes.catalog import DesignFile, build
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- tasks: written by make gallery -->", "<!-- tasks: end -->"
+MOST_CATEGORIES = 30
+"""Of photographs, so many categories at most are shown."""
 
 
-@dataclass(frozen=True)
-class Sheet:
+class Sheet(BaseModel):
     """A picture of the gallery.
 
     Attributes:
@@ -39,20 +42,22 @@ class Sheet:
         designs: The YAML of each design that it shows.
         size_px: The scenes' side.
         limit: How many scenes it shows of each design, from the first; None for all.
-        labels: The factors that are named under a scene; a design's field (`fit`) is named too.
+        labels: What stands under a scene: factors, or `area`, `anchor`, `measured` (box or area).
         style: How it is drawn.
         asked: Scenes to show the question of: `(index, task)`, the task being None for the design's own.
         is_real: Whether it is made of photographs.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     name: str
     title: str
     caption: str
     designs: tuple[str, ...]
-    size_px: int = 112
+    size_px: int
     limit: int | None = None
     labels: tuple[str, ...] = ()
-    style: Style = field(default_factory=Style)
+    style: Style = Style()
     asked: tuple[tuple[int, str | None], ...] = ()
     is_real: bool = False
 
@@ -62,177 +67,19 @@ class Sheet:
         return f"{self.name}.jpg" if self.style.is_photo else f"{self.name}.png"
 
 
-MIDDLE = 'grid: 3x3\nparts:\n  - {{cell: ["1,1"], {}}}'
-"""A design with one large cell in the middle."""
+class Chapter(BaseModel):
+    """Some pictures under a heading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    about: str
+    sheets: tuple[Sheet, ...]
 
 
-def _middle(name: str, factors: str, more: str = "") -> str:
-    return f"name: {name}\n{more}{MIDDLE.format(factors)}"
-
-
-_ALL_SHAPES = (
-    "shape: [square, circle, triangle, star, plus, pentagon, hexagon, diamond, heart, crescent, ring, arrow, drop,\n"
-    "             semicircle]"
+CHAPTERS = tuple(
+    Chapter(**chapter) for chapter in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 )
-_LADDER = "shape: [square, star], color: [red, cyan], size: [0.6]"
-_MEMBERS = "shape: [star], color: [yellow], size: [0.4], background: [{}], replicate: [{}]"
-
-CELL = Style(columns=7, margin_px=4)
-LINED = replace(CELL, cells=True)
-
-FACTOR_SHEETS = (
-    Sheet(
-        "shape", "`shape`", "The fourteen shapes; the first five are the paper's.",
-        (_middle("shapes-shown", _ALL_SHAPES + ", color: [yellow]"),), labels=("shape",), asked=((3, None),),
-        size_px=336, style=CELL,
-    ),
-    Sheet(
-        "color", "`color`", "Seven colours by name; any other as `#rrggbb`, or with the word that questions use.",
-        (_middle("colours-shown", 'shape: [circle], color: [red, green, blue, magenta, yellow, cyan, white,\n'
-                 '     "#ff7f0e", teal=#008080, olive=#808000, pink=#ffc0cb, "#5a5a5a"]'),),
-        size_px=336, labels=("color",), style=replace(CELL, columns=6), asked=((8, "property-color"),),
-    ),
-    Sheet(
-        "sheen", "`sheen`", "Light from straight above, so that shading says nothing of left and right. `none` is "
-        "the colour alone.",
-        (_middle("sheens-shown", "shape: [circle, heart, ring], color: [red, cyan], sheen: [none, matte, glossy], "
-                 "size: [0.95]"),),
-        size_px=336, labels=("sheen",), style=replace(CELL, columns=6),
-    ),
-    Sheet(
-        "size", "`size`", "`large` is 0.86 of the cell's side, `small` half of it; any share from 0.05 to 1.",
-        (_middle("sizes-shown", "shape: [square, star], size: [large, small, 1, 0.7, 0.3, 0.15]"),),
-        size_px=336, labels=("size",), style=replace(LINED, columns=6),
-    ),
-    Sheet(
-        "cell", "`cell`", "Without `cell` a design goes through all cells of its grid, here the paper's 9 x 9.",
-        ("name: nine-by-nine\nparts:\n  - {shape: [square], color: [yellow]}",),
-        size_px=72, style=Style(columns=9), asked=((0, None), (40, None)),
-    ),
-    Sheet(
-        "grid", "`grid`", "Any grid from 3 x 3 on; here 3 rows and 6 columns. Sizes are shares of a cell's shorter "
-        "side. The lines are not in the scenes.",
-        ("name: three-by-six\ngrid: 3x6\nparts:\n  - {shape: [heart], color: [red]}",),
-        size_px=96, style=Style(columns=6, cells=True), labels=("area",),
-    ),
-    Sheet(
-        "rotation", "`rotation`", "Degrees, counter-clockwise. With `fit: box` (the upper rows) the box of the turned "
-        "shape is as large as the size says, so its area differs from one rotation to the other; with `fit: area` "
-        "(the lower rows) it does not. Rotations under which a shape looks the same are refused.",
-        tuple(_middle("turned", "shape: [arrow, heart], rotation: [0, 15, 45, 90, 180, 270, 300], size: [0.95]",
-                      f"fit: {fit}\n") for fit in ("box", "area")),
-        size_px=336, labels=("rotation",), style=LINED,
-    ),
-    Sheet(
-        "jitter", "`jitter`", "How much of the room that the cell leaves an object may move in, drawn anew for each "
-        "`replicate`: never out of its cell.",
-        (_middle("moved", "shape: [circle], color: [cyan], size: [0.5], jitter: [0, 0.5, 1],\n"
-                 "     replicate: [1, 2, 3, 4, 5, 6]"),),
-        size_px=336, labels=("jitter",), style=replace(LINED, columns=6),
-    ),
-    Sheet(
-        "background", "`background`: a plain colour", "Any colour but the object's own, which is refused.",
-        (_middle("on-colours", 'shape: [star], color: [yellow],\n     background: [black, white, red, green, blue, '
-                 '"#444444", "#c8b99a"]'),),
-        labels=("background",),
-    ),
-    Sheet(
-        "distractors", "`distractors`", "0 to 8 other objects, none with the target's description. While the target "
-        "goes through all cells, the pattern of the others goes along, around the edges, so that they are in all "
-        "cells as often.",
-        ("name: others\nparts:\n  - {shape: [star, circle, square, heart], color: [red, green, blue, yellow],\n"
-         '     distractors: [0, 1, 2, 3, 4, 5, 6, 7, 8], cell: ["4,4"]}',),
-        limit=9, size_px=162, labels=("distractors",), style=Style(columns=5), asked=((8, None), (8, "counting")),
-    ),
-    Sheet(
-        "distractor-kind", "`distractor_kind`", "What the others share with the target (a red star in the middle): "
-        "anything, its shape, its colour, or by turns both (`hard`).",
-        ("name: hard-others\nparts:\n  - {shape: [star, circle, square, heart, plus], color: [red, green, blue, "
-         "yellow, cyan],\n     distractors: [4], distractor_kind: [any, same-shape, same-color, hard], "
-         'cell: ["4,4"]}',),
-        limit=4, size_px=198, labels=("distractor_kind",), style=Style(columns=4), asked=((3, None),),
-    ),
-    Sheet(
-        "distractor-size", "`distractor_size`", "The others' size; without it, it is drawn from the design's sizes.",
-        ("name: others-sizes\ntask: relative-size\nparts:\n  - {shape: [star, circle], color: [red, blue], "
-         "size: [0.55], distractors: [1],\n     distractor_size: [0.3, 0.55, 0.86], "
-         'cell: ["1,1"]}\ngrid: 3x3',),
-        limit=3, size_px=162, labels=("distractor_size",), style=Style(columns=3), asked=((0, None), (1, None)),
-    ),
-)
-
-CHOICE_SHEETS = (
-    Sheet(
-        "fit", "`fit: box` or `area`", "No choice makes all things equal: with `box` the larger sides of the boxes "
-        "are, with `area` the areas (here 14 shapes with the area of the leanest).",
-        tuple(_middle("fits", _ALL_SHAPES + ", color: [cyan], size: [1]", f"fit: {fit}\n") for fit in ("box", "area")),
-        size_px=336, labels=("measured",), style=LINED,
-    ),
-    Sheet(
-        "anchor", "`anchor: box` or `centroid`", "What lies in the middle of the cell: the middle of the box, or the "
-        "centre of gravity (the cross). Enlarged three times; boxes and crosses are the annotation's.",
-        tuple(_middle("anchors", "shape: [triangle, heart, arrow, drop, semicircle], color: [red], size: [0.6]",
-                      f"anchor: {anchor}\n") for anchor in ("box", "centroid")),
-        size_px=144, labels=("shape", "anchor"), style=Style(5, enlarged=3, cells=True, boxes=True, margin_px=1),
-    ),
-    Sheet(
-        "annotation", "What is annotated", "Box, area and centre of gravity of every object, exact to the pixel: they "
-        "are measured on the mask that is drawn. Enlarged four times; the orange boxes are the annotation's, the "
-        "crosses the centres of gravity, the grey lines the cells.",
-        ("name: annotated\ngrid: 4x4\nanchor: centroid\nparts:\n  - {shape: [star, heart, crescent, drop], "
-         "color: [red, green, blue, yellow], sheen: [glossy],\n     size: [0.9, 0.55], rotation: [0, 20], "
-         "distractors: [3], cell: [\"1,2\"]}",),
-        limit=2, size_px=96, style=Style(columns=2, enlarged=4, cells=True, boxes=True),
-        asked=((0, "point"), (0, "exact-cell"), (0, "nearest-object")),
-    ),
-    Sheet(
-        "wording", "`wording`", "The picture is the same; the question is put in three ways, each as often.",
-        (_middle("worded", "shape: [star], color: [red], wording: [1, 2, 3]"),),
-        labels=("wording",), style=Style(columns=3), asked=((0, None), (1, None), (2, None)),
-    ),
-)
-
-LADDER_SHEETS = (
-    Sheet("ladder-black", "1. Black", "`ladder-black`: shapes on black.",
-          (_middle("rung-black", f"{_LADDER}, background: [black]"),), labels=(), style=Style(columns=4)),
-    Sheet("ladder-plain", "2. Plain colours", "`ladder-plain`: a shape on every colour but its own.",
-          (_middle("rung-plain", "shape: [star], color: [red, cyan], size: [0.6], background: [white, green, blue, "
-                   "magenta, yellow]"),), labels=(), style=Style(columns=5)),
-    *(
-        Sheet(f"ladder-{name}", f"{k}. {title}", caption,
-              (_middle(f"rung-{name}", _MEMBERS.format(name, ", ".join(map(str, range(1, n + 1))))),),
-              size_px=96, labels=(), style=Style(columns=8, is_photo=True))
-        for k, name, n, title, caption in (
-            (3, "gradient", 16, "Gradients", "`ladder-gradient`: linear and radial ones. Each drawn ground has its "
-             "negative in the pool, so that the mean over the pool is one flat grey and no ground favours a place."),
-            (4, "noise", 16, "Noise", "`ladder-noise`: white and blurred, grey and coloured."),
-            (5, "texture", 32, "Textures", "`ladder-texture`: checks, stripes, dots, bricks, clouds, wood, weave and "
-             "plaid, coarse to fine."),
-        )
-    ),
-    Sheet("ladder-photo", "6. Photographs", "`ladder-photo`: a shape on photographs, of a folder or a COCO set.",
-          (_middle("rung-photo", _MEMBERS.format("photo", "1, 2, 3, 4, 5, 6")),), size_px=132,
-          style=Style(columns=6, is_photo=True), is_real=True),
-    Sheet("ladder-cutout", "7. Real objects on black", "`ladder-cutout`: cut out by their segmentations, no pixel of "
-          "their old ground with them.",
-          (_middle("rung-cutout", "category: all, replicate: [1, 2], size: [0.95], background: [black]"),),
-          size_px=132, style=Style(columns=6, is_photo=True), labels=("category",), asked=((0, None),), is_real=True),
-    Sheet("ladder-cutout-photo", "8. Real objects on photographs", "`ladder-cutout-photo`: the same objects on other "
-          "photographs, in balanced cells.",
-          (_middle("rung-cutout-photo", "category: all, replicate: [1, 2], size: [0.95], background: [photo]"),),
-          size_px=132, style=Style(columns=6, is_photo=True), labels=("category",), is_real=True),
-)
-
-CHAPTERS = (
-    ("Factors", "What a part of a design can vary.", FACTOR_SHEETS),
-    ("Choices", "What is said once for a whole design, and what is annotated.", CHOICE_SHEETS),
-    ("The ladder from synthetic to real", "The same questions, one step nearer to photographs with each rung: so one "
-     "can ask which step breaks a model. The designs `ladder-*` have these grounds in the paper's grid and objects.",
-     LADDER_SHEETS),
-)  # fmt: skip
-
-REAL_SHAPES = 30
-"""Of the user's own photographs, so many categories at most are shown."""
 
 
 def main() -> None:
@@ -275,8 +122,8 @@ def draw(each: Sheet, path: Path, photos: Path, split: str) -> None:
 
 def sheets() -> Iterator[Sheet]:
     """All sheets, in order."""
-    for _, _, members in CHAPTERS:
-        yield from members
+    for chapter in CHAPTERS:
+        yield from chapter.sheets
 
 
 def examples(each: Sheet, text: str, photos: Path, split: str, task: str | None = None) -> SceneExamples:
@@ -285,7 +132,7 @@ def examples(each: Sheet, text: str, photos: Path, split: str, task: str | None 
     pools = pools_for(file, None, photos if each.is_real else None, split)
     design = build(file, 0, pools)
     if each.is_real and "category" in design.factors:
-        design = replace(design, rows=design.rows.where({"category": design.values("category")[:REAL_SHAPES]}))
+        design = replace(design, rows=design.rows.where({"category": design.values("category")[:MOST_CATEGORIES]}))
     return SceneExamples(design, each.size_px, 0, task or file.task, pools=pools, instruction="")
 
 
@@ -307,14 +154,14 @@ def page(standins: Path) -> str:
     lines = [
         "# Gallery",
         "",
-        "Made by `make gallery` (`scripts/gallery.py`) with the renderer itself. Every picture shows the scenes of the "
-        "design under it, in order: save the YAML as `mine.yaml`, and `evensight generate mine.yaml --out data/mine` "
-        "with the options named makes the same scenes. What a design leaves out, such as the cell lines of some pictures, "
-        "is drawn over it here. Questions are shown without the instruction in front.",
+        "Made by `make gallery` (`scripts/gallery.py`) with the renderer itself. Every picture shows the scenes "
+        "of the design under it, in order: save the YAML as `mine.yaml`, and `evensight generate mine.yaml --out "
+        "data/mine` with the options named makes the same scenes. What a design leaves out, such as the cell lines of some "
+        "pictures, is drawn over it here. Questions are shown without the instruction in front.",
     ]
-    for title, about, members in CHAPTERS:
-        lines += ["", f"## {title}", "", about]
-        for each in members:
+    for chapter in CHAPTERS:
+        lines += ["", f"## {chapter.title}", "", chapter.about]
+        for each in chapter.sheets:
             lines += ["", *section(each, standins)]
     return "\n".join(lines) + "\n"
 
@@ -360,7 +207,7 @@ def tasks_table() -> str:
     for name in TASKS:
         file = DesignFile(**yaml.safe_load(ALONE if name.startswith("property") else AMONG_OTHERS))
         design = replace(build(file), fit="area" if name.endswith("area") else "box")
-        question = SceneExamples(design, 336, 0, name, instruction="")[ASKED_INDEX].question
+        question = SceneExamples(design, 336, 0, name, instruction="")[0].question
         lines.append(f"| `{name}` | {question.text} | {question.answer} |")
     return "\n".join(lines)
 
@@ -368,14 +215,15 @@ def tasks_table() -> str:
 ALONE = """
 name: alone
 parts:
-  - {shape: [star, circle, square], color: [red, green, blue], sheen: [matte, glossy], size: [large, small]}
+  - {shape: [star, circle, square], color: [red, green, blue], sheen: [matte, glossy], size: [large, small],
+     cell: ["2,6"]}
 """
 AMONG_OTHERS = """
 name: among-others
 parts:
-  - {shape: [star, circle, square], color: [red, green, blue], size: [large, small], distractors: [3]}
+  - {shape: [star, circle, square], color: [red, green, blue], size: [large, small], distractors: [3],
+     cell: ["2,6"]}
 """
-ASKED_INDEX = 24
 
 
 if __name__ == "__main__":

@@ -71,15 +71,17 @@ def _landscape(k: int) -> Pixels:
     top, bottom = np.array([90 + 60 * warm, 140, 205 - 70 * warm]), np.array([225, 215 - 20 * warm, 200 - 50 * warm])
     pixels = top + (bottom - top) * y[..., None]
     for distance in range(3):
-        ridge = 0.42 + 0.17 * distance + 0.05 * sum(
-            np.sin(x * rng.uniform(2, 9) * n + rng.uniform(0, 6)) / n for n in (1, 2, 3)
+        ridge = (
+            0.42
+            + 0.17 * distance
+            + 0.05 * sum(np.sin(x * rng.uniform(2, 9) * n + rng.uniform(0, 6)) / n for n in (1, 2, 3))
         )
         green = np.array([125 - 32 * distance, 140 - 22 * distance, 120 - 34 * distance]) + rng.uniform(-15, 15, 3)
         rough = rng.normal(0, 3 + 6 * distance, (height, width))
         soft = np.clip((y - ridge) * height / 2, 0, 1)[..., None]
         shade = green - 40 * (y - ridge)[..., None] + rough[..., None]
         pixels = pixels * (1 - soft) + shade * soft
-    return pixels + rng.normal(0, 3, (height, width, 1))
+    return np.asarray(pixels + rng.normal(0, 3, (height, width, 1)), dtype=np.float64)
 
 
 def _with_thing(pixels: Pixels, outline: Sequence[Point], k: int) -> Pixels:
@@ -94,7 +96,7 @@ def _with_thing(pixels: Pixels, outline: Sequence[Point], k: int) -> Pixels:
     light = 1.05 - 0.55 * np.hypot(x - cx + reach / 3, y - cy + reach / 3) / reach
     base = np.array(_TONES[CATEGORIES[k % len(CATEGORIES)]]) + rng.uniform(-20, 20, 3)
     thing = base * light[..., None] + rng.normal(0, 6, (height, width, 1))
-    return pixels * (1 - mask) + thing * mask
+    return np.asarray(pixels * (1 - mask) + thing * mask, dtype=np.float64)
 
 
 _TONES = {"boat": (205.0, 70.0, 55.0), "leaf": (215.0, 150.0, 40.0), "egg": (190.0, 200.0, 70.0)}
