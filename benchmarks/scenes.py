@@ -185,7 +185,7 @@ def ways(size_px: int, n: int, n_stored: int, scratch: Path) -> list[Way]:
         Way(PARQUET, stored, partial(keep, store, examples, scratch)),
         Way(f"{PARQUET}, shuffled", stored, partial(keep, store, Shuffled(examples), scratch)),
         # TO COMPLETE when they are there (datasets.folders, datasets.webdataset):
-        # Way("stored as a folder of PNG files and JSON lines", stored, partial(keep, store_folder, examples, scratch)),
+        # Way("stored as PNG files and JSON lines", stored, partial(keep, store_folder, examples, scratch)),
         # Way("stored as WebDataset", stored, partial(keep, store_webdataset, examples, scratch)),
     ]
 

@@ -154,10 +154,11 @@ def page(standins: Path) -> str:
     lines = [
         "# Gallery",
         "",
-        "Made by `make gallery` (`scripts/gallery.py`) with the renderer itself. Every picture shows the scenes "
-        "of the design under it, in order: save the YAML as `mine.yaml`, and `evensight generate mine.yaml --out "
-        "data/mine` with the options named makes the same scenes. What a design leaves out, such as the cell lines of some "
-        "pictures, is drawn over it here. Questions are shown without the instruction in front.",
+        "Made by `make gallery` (`scripts/gallery.py`) with the renderer itself. Every picture shows the scenes of "
+        "the design under it, in order: save the YAML as `mine.yaml`, and "
+        "`evensight generate mine.yaml --out data/mine` with the options named makes the same scenes. What a design "
+        "leaves out, such as the cell lines of some pictures, is drawn over it here. Questions are shown without the "
+        "instruction in front.",
     ]
     for chapter in CHAPTERS:
         lines += ["", f"## {chapter.title}", "", chapter.about]

@@ -1,4 +1,4 @@
-"""The docs' word is kept: every design, command and line of Python of the guide runs, and the gallery is what it says."""
+"""The docs keep their word: every design, command and line of Python of the guide runs, the gallery is not stale."""
 
 import re
 import runpy
