@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format bench seeds clean
+.PHONY: help setup demo test check format bench exports ray seeds clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,8 +37,14 @@ format: $(READY)  ## format the code
 bench: $(READY)  ## run the benchmarks; each prints a table
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/generation.py
 
+exports:  ## have LLaMA-Factory, ms-swift, lmms-eval and others load exported sets, in .venv-exports
+	PYTHON="$(PYTHON)" sh scripts/exports.sh .venv-exports
+
+ray:  ## store a set with two workers of a Ray cluster, one of them killed, in .venv-ray
+	PYTHON="$(PYTHON)" sh scripts/ray.sh .venv-ray
+
 seeds: $(READY)  ## the demo over 3 seeds, the embedded model trained anew for each; writes docs/seeds.md
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/seeds.py --out runs/seeds --table docs/seeds.md
 
 clean:  ## remove the environment and the caches, never runs/
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-exports .venv-ray .pytest_cache .mypy_cache .ruff_cache .hypothesis

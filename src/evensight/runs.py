@@ -185,9 +185,12 @@ def fingerprint(kind: str, config: Mapping[str, Any], inputs: Mapping[str, str],
 
 def called(kind: str) -> str:
     """What a kind of run is called in a sentence, with its article."""
-    return {"dataset": "a stored set", "finetune": "a fine-tuning run", "evaluation": "an evaluation"}.get(
-        kind, f"a {kind}"
-    )
+    return {
+        "dataset": "a stored set",
+        "finetune": "a fine-tuning run",
+        "evaluation": "an evaluation",
+        "export": "an export",
+    }.get(kind, f"a {kind}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from evensight.questions.open_answers import (
         "7th column 3rd row",
         "row three, column seven",
         "(row, column) = (3, 7)",
+        "row, column: 3, 7",
         "row 3, column 7 of the 9 x 9 grid",
         "row number 3 and column number 7",
         "row 3, column 7, so (3, 7)",
@@ -113,6 +114,7 @@ def test_a_point_in_many_forms(raw: str) -> None:
         "50%, 30%",
         "(x, y)",
         "1.2.3, 4",
+        "4, 1.2.3",
     ],
 )
 def test_no_one_point(raw: str) -> None:

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
@@ -137,6 +140,21 @@ def test_slots_are_dealt_by_the_seed_alone() -> None:
     asked: list[Asked] = [(("top", k % 3, k % 5), ("abcd"[k % 4],)) for k in range(100)]
     assert deal(asked, 9) == deal(asked, 9)
     assert deal(asked, 9) != deal(asked, 9, seed=1)
+
+
+ANOTHER_PROCESS = """
+from evensight.questions.options import dealt_slots
+print(dealt_slots([("top", "abcde"[k % 5]) for k in range(60)], [("xyz"[k % 3],) for k in range(60)], 9, 0))
+"""
+
+
+def test_slots_do_not_depend_on_the_process() -> None:
+    def dealt(hash_seed: str) -> str:
+        command = [sys.executable, "-c", ANOTHER_PROCESS]
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert dealt("1") == dealt("2")
 
 
 def test_slots_within_one_place_and_kind_are_not_in_an_order() -> None:

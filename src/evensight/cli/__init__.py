@@ -14,8 +14,10 @@ from evensight.cli.audit import audit
 from evensight.cli.designs import designs
 from evensight.cli.embedded import embedded
 from evensight.cli.evaluate import evaluate
+from evensight.cli.export import export
 from evensight.cli.finetune import finetune
 from evensight.cli.generate import generate
+from evensight.cli.import_ import import_
 from evensight.cli.photos import photos
 from evensight.cli.report import report
 from evensight.cli.study import study
@@ -30,8 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (designs, generate, audit, photos, finetune, evaluate, report, study):
+for _command in (designs, generate, audit, export, photos, finetune, evaluate, report, study):
     app.command()(_command)
+app.add_typer(import_, name="import")
 app.add_typer(embedded, name="embedded")
 
 

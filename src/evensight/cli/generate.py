@@ -51,16 +51,34 @@ def generate(
     shard: Annotated[
         str | None, typer.Option(help="Only this share of the work, I/N: 1/4 to 4/4 in any order.", metavar="I/N")
     ] = None,
+    shard_rows: Annotated[
+        int | None, typer.Option(help="How many scenes a file has.", min=1, show_default="the format's own number")
+    ] = None,
     engine: Annotated[Engine, typer.Option(help="What does the work; `ray` needs evensight[ray].")] = Engine.LOCAL,
 ) -> None:
     """Draws a design's scenes with their questions and answers and stores them.
 
     Example: `evensight generate civet-train --out data/civet-train`
     """
-    from evensight.datasets.generate import Order, generated
+    from evensight.datasets.formats import part_of, storing
+    from evensight.datasets.generate import Order
+    from evensight.errors import InputError
+    from evensight.runs import RunManifest
 
     order = Order(design, size, seed, task, part, instruction, photos, split, backgrounds)
-    manifest = generated(order, out, str(stored_as), limit, shard, str(engine))
+    share = part_of(shard) if shard else (1, 1)
+    examples = order.examples()
+    notes = order.notes(examples, limit)
+    if engine is Engine.RAY:
+        from evensight.datasets.ray_engine import RayJob, store_with_ray
+
+        if shard:
+            raise InputError("`--shard` and `--engine ray` don't go together: Ray shares the work out by itself")
+        manifest: RunManifest | None = store_with_ray(
+            RayJob(order.resolved().examples, out, stored_as, limit, shard_rows, notes)
+        )
+    else:
+        manifest = storing(examples, out, stored_as, limit, shard_rows=shard_rows, notes=notes).run(share)
     if manifest is None:
         typer.echo(f"{out}: share {shard} is done; the set is whole once all shares are")
     else:

@@ -1,12 +1,21 @@
 """From what a user orders to a stored set."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from evensight.datasets.audit import audit, certificate
+from evensight.datasets.card import CardNotes
 from evensight.datasets.pools import pools_for
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.errors import InputError
 from evensight.questions.tasks import INSTRUCTION
-from evensight.scenes.catalog import build, design_file
+from evensight.runs import one_line
+from evensight.scenes.catalog import build, built_again, design_file, names
+
+MAX_CERTIFIED = 50_000
+"""A larger set is stored without a certificate in its card: it would take longer than the storing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +57,48 @@ class Order:
         return SceneExamples(
             design, self.size_px, self.seed, self.task or file.task, pools=pools, instruction=instruction
         )
+
+    def resolved(self) -> "Order":
+        """The same order with absolute paths, good in any working directory."""
+        design = self.design if self.design in names() else str(Path(self.design).resolve())
+        photos, backgrounds = (path and path.resolve() for path in (self.photos, self.backgrounds))
+        return replace(self, design=design, photos=photos, backgrounds=backgrounds)
+
+    def notes(self, examples: SceneExamples, limit: int | None) -> CardNotes:
+        """What the card of the stored set says beside its columns: how it was made, and its certificate."""
+        if limit is not None or len(examples) > MAX_CERTIFIED:
+            return CardNotes(self.command)
+        return CardNotes(self.command, certificate(audit(examples), "evensight audit FOLDER"))
+
+    @property
+    def command(self) -> str:
+        """The command that makes the set, but for the folder."""
+        given = {
+            "--size": self.size_px,
+            "--seed": self.seed,
+            "--task": self.task,
+            "--part": self.part,
+            "--photos": self.photos and "FOLDER",
+            "--split": self.photos and self.split,
+            "--backgrounds": self.backgrounds and "FOLDER",
+        }
+        options = " ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+        name = Path(self.design).name
+        return f"evensight generate {name} {options}{'' if self.instruction else ' --no-instruction'}"
+
+
+def made_again(config: Mapping[str, Any]) -> SceneExamples | None:
+    """The set that a stored set's configuration describes; None if that takes photographs, or isn't of scenes.
+
+    Raises:
+        InputError: The configuration was changed.
+    """
+    if "source" not in config or "pools" in config:
+        return None
+    try:
+        design = built_again(config["source"], config["seed"])
+        return SceneExamples(
+            design, config["size_px"], config["seed"], config["task"], instruction=config["instruction"]
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"a stored set's configuration can't be read: {one_line(error)}") from error

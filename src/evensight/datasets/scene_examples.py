@@ -1,6 +1,6 @@
 """A design's scenes with a question about each, made on the fly: nothing is stored."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from PIL import Image
@@ -8,10 +8,12 @@ from typing_extensions import override
 
 from evensight.annotations import Annotation
 from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
+from evensight.datasets.png import encode_any, splicer
 from evensight.datasets.slots import slots
 from evensight.errors import InputError
 from evensight.questions.catalog import task_named
 from evensight.questions.tasks import INSTRUCTION, Question, Task, ask
+from evensight.scenes.batches import ground_rgb, is_plain, patches
 from evensight.scenes.compose import Composer, SceneDesign
 from evensight.scenes.factors import POOLED_GROUNDS
 from evensight.scenes.pools import NO_POOLS, Pools
@@ -55,6 +57,7 @@ class SceneExamples(ExampleSet):
         self._instruction = instruction
         self._composer = Composer(design, size_px, seed, pools, one_nearest=task == ONE_NEAREST)
         self._task = _task_for(design, task)
+        self._is_plain = is_plain(self._composer)
         self._slot, self._slot_claims = slots(self._composer, self._task, seed)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -80,6 +83,8 @@ class SceneExamples(ExampleSet):
             "size_px": composer.size_px,
             "seed": self._seed,
         }
+        if design.source:
+            config["source"] = dict(design.source)
         if fingerprints := composer.pools.fingerprints():
             config["pools"] = dict(fingerprints)
         notes = {"description": design.description}
@@ -101,8 +106,23 @@ class SceneExamples(ExampleSet):
         return len(self._design)
 
     def __getitem__(self, index: int) -> Example:
-        scene = self._composer.scene(index)
-        return self._example(index, scene)
+        return self._example(index, self._composer.scene(index))
+
+    def encoded_rows(self, start: int, stop: int) -> Iterator[tuple[Example, bytes]]:
+        """The examples from `start` to before `stop`, each with its image as the bytes of a PNG file."""
+        for index in range(start, stop):
+            scene = self._composer.scene(index)
+            yield self._example(index, scene), self._encoded(scene)
+
+    @override
+    def encoded(self, index: int) -> bytes:
+        return self._encoded(self._composer.scene(index))
+
+    def _encoded(self, scene: Scene) -> bytes:
+        size_wh_px = (scene.size_px, scene.size_px)
+        if self._is_plain:
+            return splicer(size_wh_px, ground_rgb(scene)).encode(patches(self._composer, scene))
+        return encode_any(render(scene, self._composer.pools))
 
     def _example(self, index: int, scene: Scene) -> Example:
         annotation = annotate(scene, self._composer.pools)

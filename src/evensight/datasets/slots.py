@@ -19,13 +19,14 @@ from evensight.errors import InputError
 from evensight.progress import track
 from evensight.questions.options import crossed_slot, dealt_slots, rank_slot
 from evensight.questions.tasks import Task
+from evensight.randomness import Permutation, mix
 from evensight.scenes.compose import Composer, SceneDesign
 from evensight.scenes.render import annotate
 
 SlotOf = Callable[[int, Annotation], int]
 """The slot of a question, given its index and its annotation."""
 
-MAX_DEALT = 20_000
+MAX_DEALT = 30_000
 """More questions than that aren't dealt: it would take more than some seconds."""
 MAX_COUNTED = 2_000_000
 """More questions than that aren't counted through before the first is asked."""
@@ -67,6 +68,10 @@ def answering_factor(task: Task) -> str:
     return "distractors" if task.name == "counting" else ""
 
 
+def _is_answered_by_kind(task: Task) -> bool:
+    return task.name in PLACE_TASKS or bool(answering_factor(task))
+
+
 def _is_sudoku(design: SceneDesign, task: Task) -> bool:
     return (
         task.name == "absolute-position" and design.crossed_cells == PAPER_GRID.cells() and design.grid == PAPER_GRID
@@ -90,7 +95,8 @@ def _dealt(composer: Composer, task: Task, seed: int) -> tuple[SlotOf, Claims]:
             found[index] = slot
     if len({n for _, n in asked}) > 1:  # a picture with fewer objects has fewer slots
         claims = ()
-    elif design.is_crossed and design.n_cells % task.n_slots == 0:  # then every object has every slot equally often
+    elif design.is_crossed and design.n_cells % task.n_slots == 0 and _is_answered_by_kind(task):
+        # What is shown, in all cells or with one answer, has every slot equally often.
         claims += tuple((factor, "slot") for factor in design.factors if (factor, "slot") not in claims)
     return lambda index, _annotation: found[index], claims
 
@@ -105,10 +111,9 @@ def _families(
     if task.name in PLACE_TASKS:
         by_place = list(zip(answers, areas, cells, strict=True))
         return [*by_place], [(k,) for k in shown], (("answer", "slot"), ("area", "slot"), ("cell", "slot"))
-    if answering_factor(task):
-        by_kind, by_area = zip(answers, shown, strict=True), zip(areas, cells, strict=True)
-        return [*by_area], [*by_kind], (("answer", "slot"), ("area", "slot"), ("cell", "slot"))
-    return [*zip(answers, cells, strict=True)], [(k,) for k in shown], (("answer", "slot"),)
+    by_area = list(zip(areas, cells, strict=True))
+    by_answer = zip(answers, shown, strict=True) if answering_factor(task) else ((answer,) for answer in answers)
+    return [*by_area], [*by_answer], (("answer", "slot"), ("area", "slot"), ("cell", "slot"))
 
 
 def _asked(composer: Composer, task: Task, index: int) -> tuple[str, int]:
@@ -150,7 +155,9 @@ def _counted(composer: Composer, task: Task) -> SlotOf:
         )
     met: Counter[tuple[str, int]] = Counter()
     found = bytearray(n)
-    for index in _tracked(composer.design):
+    order = Permutation(n, mix(composer.seed, "slots"))
+    for k in _tracked(composer.design):
+        index = order[k]  # in the design's order, slots would go with cells
         answer, n_slots = _asked(composer, task, index)
         found[index] = rank_slot(len(answer), met[answer, n_slots], n_slots)
         met[answer, n_slots] += 1

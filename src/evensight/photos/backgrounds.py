@@ -9,19 +9,18 @@ fingerprint is of all files' names and bytes, and a file that has changed since 
 """
 
 import warnings
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Mapping
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from threading import Lock
-from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from evensight.errors import InputError
+from evensight.memory import ByteCache
 from evensight.photos import selection
 from evensight.photos.coco import read_split
 from evensight.progress import track
@@ -53,30 +52,23 @@ class PhotoBackgrounds:
         self._take(_pictures_in(folder), cache_bytes)
 
     @classmethod
-    def of_coco(
-        cls, root: Path, split: str, *, without: Iterable[str] = (), cache_bytes: int = CACHE_BYTES
-    ) -> "PhotoBackgrounds":
-        """Takes the images of a split in COCO's format, by name.
+    def of_coco(cls, root: Path, split: str, *, cache_bytes: int = CACHE_BYTES) -> "PhotoBackgrounds":
+        """Takes the images of a split in COCO's format, by name, and what is annotated in them.
 
         Args:
             root: The folder that holds `annotations/` and the images' folder.
             split: The split's name ("val2017").
-            without: Leaves out the images that have an object, or a crowd, of these categories: what is asked for
-                shall not be in the background too.
             cache_bytes: How much of the resized pictures is kept.
 
         Raises:
-            InputError: There is no such split, nothing is left, or an image is broken or huge.
+            InputError: There is no such split, or an image is broken or huge.
         """
         found = read_split(root, split)
-        unwanted = set(without)
-        seen = {(thing.image_id, thing.category) for thing in found.objects} | found.unplaced
-        taken = {image_id for image_id, category in seen if category in unwanted}
-        paths = sorted({image.path for image in found.images.values() if image.id not in taken})
-        if not paths:
-            raise InputError(f"`{root / split}` has no image without {', '.join(sorted(unwanted))}: leave fewer out")
+        shown: dict[Path, set[str]] = defaultdict(set)
+        for image_id, category in {(thing.image_id, thing.category) for thing in found.objects} | found.unplaced:
+            shown[found.images[image_id].path].add(category)
         pool = cls.__new__(cls)
-        pool._take(paths, cache_bytes)
+        pool._take(sorted({image.path for image in found.images.values()}), cache_bytes, shown)
         return pool
 
     def __len__(self) -> int:
@@ -85,6 +77,10 @@ class PhotoBackgrounds:
     def member_name(self, k: int) -> str:
         """The file's name."""
         return self._path(k).name
+
+    def shows(self, k: int) -> frozenset[str]:
+        """The categories that are annotated in picture `k`, crowds too; nothing is known of a user's folder."""
+        return frozenset(self._shown.get(self._path(k), ()))
 
     def pixels(self, k: int, size_px: int) -> Pixels:
         """Picture `k`'s middle square, read-only uint8 `[size_px, size_px, 3]`; kept, as far as room is.
@@ -95,7 +91,8 @@ class PhotoBackgrounds:
         found = self._kept.get((k, size_px))
         return self._kept.put((k, size_px), self._resized(k, size_px)) if found is None else found
 
-    def _take(self, paths: list[Path], cache_bytes: int) -> None:
+    def _take(self, paths: list[Path], cache_bytes: int, shown: Mapping[Path, set[str]] | None = None) -> None:
+        self._shown = dict(shown or {})
         self._paths = paths
         self._hashes = [_checked(path) for path in track(paths, "checking backgrounds", len(paths), "pictures")]
         self._kept: ByteCache[tuple[int, int], Pixels] = ByteCache(cache_bytes)
@@ -111,50 +108,8 @@ class PhotoBackgrounds:
         path = self._path(k)
         content = _read(path)
         if sha256(content).hexdigest() != self._hashes[k]:
-            raise InputError(
-                f"`{path}` has changed since the set was begun: put the old picture back, or begin again"
-            )
+            raise InputError(f"`{path}` has changed since the set was begun: put the old one back or begin again")
         return np.array(square(upright_rgb(content, path), size_px))
-
-
-class _Sized(Protocol):
-    @property
-    def nbytes(self) -> int: ...
-
-
-Key = TypeVar("Key")
-Kept = TypeVar("Kept", bound=_Sized)
-
-
-class ByteCache(Generic[Key, Kept]):
-    """What was used last, up to a number of bytes. It is safe among threads and travels empty to processes."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes, self.n_bytes = max_bytes, 0
-        self._kept: OrderedDict[Key, Kept] = OrderedDict()
-        self._lock = Lock()
-
-    def __reduce__(self) -> tuple[type["ByteCache[Key, Kept]"], tuple[int]]:
-        return type(self), (self.max_bytes,)
-
-    def get(self, key: Key) -> Kept | None:
-        """What is kept under the key, if it still is."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def put(self, key: Key, value: Kept) -> Kept:
-        """Keeps a value, in place of those not used for longest; arrays become read-only. Gives it back."""
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)
-        with self._lock:
-            if key not in self._kept and value.nbytes <= self.max_bytes:
-                self._kept[key] = value
-                self.n_bytes += value.nbytes
-            while self.n_bytes > self.max_bytes:
-                self.n_bytes -= self._kept.popitem(last=False)[1].nbytes
-        return value
 
 
 def upright_rgb(content: bytes, path: Path) -> Image.Image:

@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evensight.scenes.compose import Composer
-from evensight.scenes.factors import POOLED_GROUNDS, Color
+from evensight.scenes.factors import POOLED_GROUNDS, Color, Value
 from evensight.scenes.render import Image, Scene, blend, placed, render, window_corner
-
-Window = tuple[slice, slice]
-Patch = tuple[Image, int, int]
-"""Blended pixels, and the pixel `x`, `y` that their top left one goes to."""
+from evensight.scenes.sprites import Sprite
 
 _KEPT_PATCHES = 4096
+
+Window = tuple[slice, slice]
+Patch = tuple[int, int, Image]
+"""The pixel `x`, `y` that the top left one goes to, and the pixels, blended with the ground."""
 
 
 def patches(composer: Composer, scene: Scene) -> list[Patch]:
@@ -28,11 +29,17 @@ def patches(composer: Composer, scene: Scene) -> list[Patch]:
     found = []
     for thing in scene.objects:
         drawn, x, y = placed(scene, thing, composer.pools)
-        pixels = np.empty_like(drawn.rgb)
-        pixels[:] = ground_rgb(scene)
-        blend(pixels, drawn)
-        found.append((pixels, x, y))
+        found.append((x, y, _blended(drawn, ground_rgb(scene))))
     return found
+
+
+@lru_cache(maxsize=_KEPT_PATCHES)
+def _blended(drawn: Sprite, rgb: tuple[int, int, int]) -> Image:
+    pixels = np.empty_like(drawn.rgb)
+    pixels[:] = rgb
+    blend(pixels, drawn)
+    pixels.setflags(write=False)
+    return pixels
 
 
 def ground_rgb(scene: Scene) -> tuple[int, int, int]:
@@ -40,6 +47,11 @@ def ground_rgb(scene: Scene) -> tuple[int, int, int]:
     if not isinstance(scene.background, Color):
         raise TypeError(f"the ground {scene.background} is not plain")
     return scene.background.rgb
+
+
+def is_plain(composer: Composer) -> bool:
+    """Whether all scenes of a design have a plain ground."""
+    return not any(value in POOLED_GROUNDS for value in composer.design.values("background"))
 
 
 class Batches:
@@ -59,11 +71,11 @@ class Batches:
         self._grounds: list[Image | None] = [None] * batch_size
         self._windows: list[list[Window]] = [[] for _ in range(batch_size)]
         self._known: dict[int, tuple[Image, Image, Sequence[Window]]] = {}
+        self._ground = lru_cache(maxsize=16)(self._ground_of)
         self._windows_of = lru_cache(maxsize=1024)(self._windows_by_cell)
-        is_plain = not any(value in POOLED_GROUNDS for value in design.values("background"))
         is_still = design.values("jitter") == (0,) and design.values("distractors") == (0,)
         is_one_in_all_cells = is_still and design.is_crossed and "category" not in design.rows.factor_names
-        self._draw = (self._put_known if is_one_in_all_cells else self._put) if is_plain else self._render
+        self._draw = (self._put_known if is_one_in_all_cells else self._put) if is_plain(composer) else self._render
 
     def __call__(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         """The pictures of these scenes, uint8 `[scene, height, width, 3]`; good until the next call.
@@ -83,8 +95,8 @@ class Batches:
     def _put(self, place: int, index: int) -> None:
         """Objects on a plain ground."""
         scene = self._composer.scene(index)
-        image = self._wiped(place, self._ground(scene))
-        for pixels, x, y in patches(self._composer, scene):
+        image = self._wiped(place, self._ground(scene.background))
+        for x, y, pixels in patches(self._composer, scene):
             window = (slice(y, y + pixels.shape[0]), slice(x, x + pixels.shape[1]))
             image[window] = pixels
             self._windows[place].append(window)
@@ -107,7 +119,7 @@ class Batches:
         scene = composer.scene(shown * composer.design.n_cells)
         drawn, _, _ = placed(scene, scene.objects[0], composer.pools)
         windows = self._windows_of(drawn.window_px, drawn.offset_px, drawn.alpha.shape)
-        self._known[shown] = self._ground(scene), patches(composer, scene)[0][0], windows
+        self._known[shown] = self._ground(scene.background), patches(composer, scene)[0][2], windows
         return self._known[shown]
 
     def _windows_by_cell(
@@ -118,8 +130,9 @@ class Batches:
         at = ((x + offset_px[0], y + offset_px[1]) for x, y in corners)
         return tuple((slice(y, y + shape[0]), slice(x, x + shape[1])) for x, y in at)
 
-    def _ground(self, scene: Scene) -> Image:
-        return self._composer.pools.ground(scene.background).pixels(0, scene.size_px)
+    def _ground_of(self, background: Value) -> Image:
+        plain = self._composer.pools.ground(background).pixels(0, self._composer.size_px)
+        return np.ascontiguousarray(plain)  # a picture in memory is copied ten times faster than one value is spread
 
     def _wiped(self, place: int, ground: Image) -> Image:
         """The picture at a place with nothing but its ground."""

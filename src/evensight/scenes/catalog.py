@@ -11,7 +11,7 @@ The files of `shipped/` are the designs that evensight knows by name. `FACTORS` 
 vary; the cell is crossed with all of it, unless a part or a selection names cells (`"row,col"`, or an area).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,7 @@ from evensight.settings import checked
 
 SHIPPED = Path(__file__).parent / "shipped"
 ALL = "all"
-"""In place of the values of `category`: every category that there are real objects of."""
+"""In place of the values of `category`, all that there are real objects of; of `arrangement`, all there are."""
 
 Values = list[Any] | str | int | float
 Written = dict[str, Values]
@@ -132,7 +132,19 @@ def build(file: DesignFile, seed: int = 0, pools: Pools = NO_POOLS, part: str | 
     if file.placement is not None:
         rows = _placed(rows, file.placement, grid, seed)
     name = file.name if part is None else f"{file.name}-{part}"
-    return SceneDesign(name, file.description, grid, rows, file.fit, file.anchor)
+    source = {"file": file.model_dump(mode="json", exclude_defaults=True), "part": part}
+    return SceneDesign(name, file.description, grid, rows, file.fit, file.anchor, source)
+
+
+def built_again(source: Mapping[str, Any], seed: int) -> SceneDesign:
+    """The design of that `SceneDesign.source`.
+
+    Raises:
+        InputError: It is not what `build` wrote.
+    """
+    if not isinstance(source.get("file"), dict):
+        raise InputError(f"a design's source has a `file` and a `part`, got {', '.join(source) or 'nothing'}")
+    return build(checked(DesignFile, source["file"], "the design's source"), seed, NO_POOLS, source.get("part"))
 
 
 @lru_cache(maxsize=64)
@@ -169,6 +181,8 @@ def _factor(name: str, values: Values, grid: Grid, pools: Pools) -> Factor:
         return Factor(CELL, _cells(_listed(values), grid))
     if name == "category" and values == ALL:
         return factor(name, pools.objects().categories)
+    if name == "arrangement" and values == ALL:
+        return factor(name, range(1, len(grid)))
     return factor(name, _listed(values))
 
 

@@ -6,9 +6,10 @@ through the cells. *Drawn*: how far an object is moved in its cell. What else th
 drawn by `distractors`; it is the same in whatever cell the target is.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 from evensight.annotations import Cell, Grid
 from evensight.errors import InputError
@@ -36,6 +37,7 @@ class SceneDesign:
         rows: Which combinations there are.
         fit: Whether objects of a size have equal boxes or equal areas.
         anchor: What is in the middle of a cell: the middle of the box, or the centre of gravity.
+        source: What it was built from, as JSON, if it came from a file: see `catalog.build`.
     """
 
     name: str
@@ -44,6 +46,7 @@ class SceneDesign:
     rows: Design
     fit: Fit = "box"
     anchor: Anchor = "box"
+    source: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -121,6 +124,9 @@ class Composer:
         self._others = lru_cache(maxsize=256)(self._others_of)
         self._members = lru_cache(maxsize=1024)(self._members_of)
         check_drawable(design, size_px, pools)
+        for background in design.values("background") if self._is_real else ():
+            for category in design.values("category"):
+                self._members("background", background, frozenset({str(category)}))
 
     def __reduce__(self) -> tuple[type["Composer"], tuple[SceneDesign, int, int, Pools]]:
         return Composer, (self.design, self.size_px, self.seed, self.pools)
@@ -136,7 +142,8 @@ class Composer:
         background = row.get("background", _BLACK)
         member = 0
         if self._has_pool and background in POOLED_GROUNDS:
-            member = self._member("background", background, len(self.pools.ground(background)), cell, index)
+            shown = frozenset(thing.name for thing in objects if thing.color is None)
+            member = self._member("background", background, cell, index, shown)
         scene = Scene(
             self.size_px, self.design.grid, objects, background, member, self.design.fit, self.design.anchor
         )
@@ -161,8 +168,7 @@ class Composer:
         size = row.get("size", _LARGE)
         if self._is_real:
             category = str(row["category"])
-            n = self.pools.objects().count(category)
-            member = self._member("category", row["category"], n, cell, index)
+            member = self._member("category", row["category"], cell, index)
             return SceneObject(category, None, "none", size, cell, member=member)
         color = row.get("color", _WHITE)
         turned = row.get("rotation", 0)
@@ -170,25 +176,42 @@ class Composer:
             raise TypeError(f"a row's color and rotation are of another kind: {row}")
         return SceneObject(str(row["shape"]), color, str(row.get("sheen", "none")), size, cell, turned)
 
-    def _member(self, factor: str, value: Value, n: int, cell: Cell, index: int) -> int:
-        """Which of a pool's n members: the number among what is shown with this value, moved on by the cell."""
-        rank = index if factor not in self.design.rows.factor_names else self.design.rows.number_among(index, factor)
-        order, offsets = self._members(factor, value, n)
-        return order[(rank // self.design.n_cells + offsets[self._cell_number[cell]]) % n]
+    def _member(self, factor: str, value: Value, cell: Cell, index: int, shown: frozenset[str] = frozenset()) -> int:
+        """Which of a pool's members: the number among what is shown with this value, moved on by the cell."""
+        rank = self.design.rows.number_among(index, factor) if factor in self.design.rows.factor_names else index
+        order, offsets = self._members(factor, value, shown)
+        return order[(rank // self.design.n_cells + offsets[self._cell_number[cell]]) % len(order)]
 
-    def _members_of(self, factor: str, value: Value, n: int) -> tuple[list[int], list[int]]:
-        order = shuffled(range(n), self.seed, f"{factor}={value}")
+    def _members_of(self, factor: str, value: Value, shown: frozenset[str]) -> tuple[list[int], list[int]]:
+        """A pool's members in a drawn order, but for pictures that show what the scene shows; an offset a cell."""
+        if factor == "category":
+            fit = list(range(self.pools.objects().count(str(value))))
+        else:
+            ground = self.pools.ground(value)
+            fit = [k for k in range(len(ground)) if not ground.shows(k) & shown]
+            if not fit:
+                raise InputError(
+                    f"every background has {' or '.join(sorted(shown))} in it, so that no question could mean the "
+                    "one that is put there: give it other photographs, or leave the category out"
+                )
+        order = shuffled(fit, self.seed, f"{factor}={value}")
         return order, shuffled(range(len(self._cell_number)), self.seed, f"{factor}={value} by cell")
 
     def _distractors(self, row: Row, target: SceneObject, index: int) -> Iterator[SceneObject]:
         n = int(str(row["distractors"]))
         others = self._others(self.design.shown(index), index - index % self.design.n_cells)
-        number = self.design.rows.number_among(index, "distractors") // self.design.n_cells
+        number = self._arrangement(row, index)
         steps = self._pattern(self.design.grid, n, number, self.seed)
         for other, cell in zip(others, distractors.cells(self.design.grid, target.cell, steps), strict=True):
             yield SceneObject(
                 other.name, other.color, other.sheen, other.size, cell, other.rotation_deg, (0, 0), other.member
             )
+
+    def _arrangement(self, row: Row, index: int) -> int:
+        """The number of the distractors' pattern: the row's, else each next one for what is shown next."""
+        if "arrangement" in row:
+            return int(str(row["arrangement"])) - 1
+        return self.design.rows.number_among(index, "distractors") // self.design.n_cells
 
     def _others_of(self, shown: int, index: int) -> tuple[SceneObject, ...]:
         """The distractors of what is shown, their cells aside."""

@@ -57,6 +57,7 @@ POOLED_GROUNDS = ("gradient", "noise", "texture", "photo")
 DISTRACTOR_KINDS = ("any", "same-shape", "same-color", "hard")
 MAX_DISTRACTORS = 8
 MIN_SIZE_SHARE = 0.05
+_SPELLED_OUT = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Factor:
     def __str__(self) -> str:
         if self.name == "cell":
             return f"cell{{{len(self.values)}}}"
+        if len(self.values) > _SPELLED_OUT and self.values == tuple(range(1, len(self.values) + 1)):
+            return f"{self.name}{{1 to {len(self.values)}}}"
         return f"{self.name}{{{', '.join(map(spelled, self.values))}}}"
 
     def within(self, values: Iterable[Value]) -> "Factor | None":
@@ -253,6 +256,9 @@ FACTORS: Mapping[str, FactorKind] = {
         _choice(*DISTRACTOR_KINDS), "any", "what the others share: nothing, the shape, the colour, or either (hard)"
     ),
     "distractor_size": FactorKind(_size, None, "the others' size; else it is drawn from the sizes of the design"),
+    "arrangement": FactorKind(
+        _whole(1, 10**6), None, "which way the others are placed around the target; all: every way once"
+    ),
     "wording": FactorKind(_whole(1, 9), 1, "which wording of the question"),
     "replicate": FactorKind(_whole(1, 10**9), 1, "how often the same is shown, all that is drawn being drawn anew"),
 }

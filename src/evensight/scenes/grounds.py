@@ -15,19 +15,17 @@ What is drawn here keeps to these:
   whose grain is the pixel).
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from math import cos, pi, sin
-from threading import Lock
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evensight.errors import InputError
+from evensight.memory import ByteCache
 from evensight.randomness import below, mix, unit
 from evensight.runs import hash_json
 
@@ -69,6 +67,10 @@ class Ground(Protocol):
         """What picture `k` is called in a manifest; unique in the pool."""
         ...
 
+    def shows(self, k: int) -> frozenset[str]:
+        """The categories of objects that picture `k` is known to show."""
+        ...
+
     def pixels(self, k: int, size_px: int) -> Pixels:
         """Picture `k`, read-only uint8 `[size_px, size_px, 3]`."""
         ...
@@ -98,6 +100,10 @@ class PlainGround:
         _check_member(self, k)
         return self.name
 
+    def shows(self, k: int) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
+
     def pixels(self, k: int, size_px: int) -> Pixels:
         """The plain picture, read-only uint8 `[size_px, size_px, 3]`."""
         _check_member(self, k)
@@ -117,7 +123,9 @@ class DrawnGround:
     name: str
     seed: int = 0
     n_members: int = N_MEMBERS
-    _kept: "_PixelCache" = field(default_factory=lambda: _PixelCache(CACHE_BYTES), repr=False, compare=False)
+    _kept: ByteCache[tuple[int, int], Pixels] = field(
+        default_factory=lambda: ByteCache(CACHE_BYTES), repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if self.name not in _RECIPES:
@@ -142,6 +150,10 @@ class DrawnGround:
         kinds = tuple(_RECIPES[self.name])
         return f"{self.name}-{kinds[k // 2 % len(kinds)]}-{k // 2:02d}{'-negative' if k % 2 else ''}"
 
+    def shows(self, k: int) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
+
     def pixels(self, k: int, size_px: int) -> Pixels:
         """Picture `k`, read-only uint8 `[size_px, size_px, 3]`; drawn once and then kept, as far as room is."""
         _check_member(self, k)
@@ -156,35 +168,9 @@ class DrawnGround:
         return np.subtract(np.uint8(FLOOR + CEILING), picture) if k % 2 else picture
 
 
-def ground_named(value: str, pools: Mapping[str, Ground], rgb_of: Callable[[str], Rgb], seed: int = 0) -> Ground:
-    """The ground that a value of the factor stands for.
-
-    Args:
-        value: "gradient", "noise", "texture", the name of one of the pools ("photo"), "black", or a colour.
-        pools: The grounds that were made elsewhere, by name; they come first.
-        rgb_of: A colour's channels, from its name or `#rrggbb`; raises an `InputError` for what is none.
-        seed: What drawn grounds are drawn from.
-
-    Raises:
-        InputError: There is no such ground, or "photo" has no pictures.
-    """
-    if value in pools:
-        return pools[value]
-    if value in _RECIPES:
-        return _shared(value, seed)
-    if value == "photo":
-        raise InputError("the background `photo` has no pictures: name a folder of them, or a COCO set")
-    try:
-        return PlainGround(value, (0, 0, 0) if value == "black" else rgb_of(value))
-    except InputError as error:
-        known = ", ".join(dict.fromkeys((*_RECIPES, "photo", *pools, "black")))
-        raise InputError(
-            f"the background `{value}` is not known: expected one of {known}, or a colour ({error})"
-        ) from error
-
-
 @lru_cache(maxsize=8)
-def _shared(name: str, seed: int) -> DrawnGround:
+def drawn_ground(name: str, seed: int = 0) -> DrawnGround:
+    """The process's ground of that name and seed: what it has drawn is kept for all sets."""
     return DrawnGround(name, seed)
 
 
@@ -197,36 +183,6 @@ def _plain(rgb: Rgb, size_px: int) -> Pixels:
 def _check_member(ground: Ground, k: int) -> None:
     if not 0 <= k < len(ground):
         raise IndexError(f"the ground `{ground.name}` has pictures 0 to {len(ground) - 1}, got {k}")
-
-
-class _PixelCache:
-    """The pictures used last, up to a number of bytes. It is safe among threads and travels empty to processes."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes, self.n_bytes = max_bytes, 0
-        self._pictures: OrderedDict[tuple[int, int], Pixels] = OrderedDict()
-        self._lock = Lock()
-
-    def __reduce__(self) -> tuple[type["_PixelCache"], tuple[int]]:
-        return _PixelCache, (self.max_bytes,)
-
-    def get(self, key: tuple[int, int]) -> Pixels | None:
-        """The picture, if it is here."""
-        with self._lock:
-            if key in self._pictures:
-                self._pictures.move_to_end(key)
-            return self._pictures.get(key)
-
-    def put(self, key: tuple[int, int], picture: Pixels) -> Pixels:
-        """Keeps a picture, in place of those not used for longest, makes it read-only and gives it back."""
-        picture.setflags(write=False)
-        with self._lock:
-            if key not in self._pictures and picture.nbytes <= self.max_bytes:
-                self._pictures[key] = picture
-                self.n_bytes += picture.nbytes
-            while self.n_bytes > self.max_bytes:
-                self.n_bytes -= self._pictures.popitem(last=False)[1].nbytes
-        return picture
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evensight.errors import InputError
 from evensight.scenes.factors import Color, Value
-from evensight.scenes.grounds import DrawnGround, Ground, PlainGround
+from evensight.scenes.grounds import Ground, PlainGround, drawn_ground
 
 Cut = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Coverage, uint8 `[height, width]`, and colours, uint8 `[height, width, 3]`."""
@@ -74,7 +74,7 @@ class Pools:
         if isinstance(value, Color):
             return PlainGround(value.name, value.rgb)
         if value != "photo":
-            return DrawnGround(str(value))
+            return drawn_ground(str(value))
         if self.photos is None:
             raise InputError(
                 "the background `photo` needs photographs: name a folder of pictures with `--backgrounds`, or a COCO "

@@ -95,7 +95,7 @@ def rotated(x: Points, y: Points, rotation_deg: float) -> tuple[Points, Points]:
 
 
 def _cos_sin(angle_deg: float) -> tuple[float, float]:
-    """Cosine and sine: exact at multiples of 90°, equal at 45°, symmetric in the angle to the bit."""
+    """Cosine and sine: exact at multiples of 90°, symmetric in the angle to the bit."""
     if not isfinite(angle_deg):
         raise ValueError(f"an angle is a finite number of degrees, got {angle_deg}")
     turned = remainder(angle_deg, 360)
@@ -103,8 +103,6 @@ def _cos_sin(angle_deg: float) -> tuple[float, float]:
     c, s = cos(radians(acute)), sin(radians(acute))
     if acute == 90:
         c, s = 0.0, 1.0
-    if acute == 45:
-        c = s = sqrt(0.5)
     return (c if abs(turned) <= 90 else -c), (s if turned >= 0 else -s)
 
 
