@@ -59,7 +59,7 @@ def slots(composer: Composer, task: Task, seed: int) -> tuple[SlotOf, Claims]:
     is_plain = design.values("distractors") == (0,) or task.name == "counting"  # no question is in doubt
     if answered_by in design.factors and design.is_crossed and is_plain:
         return _by_factor(design, task, answered_by), (("answer", "slot"),)
-    return _counted(composer, task), (("answer", "slot"),)
+    return _counted(composer, task)
 
 
 def answering_factor(task: Task) -> str:
@@ -147,7 +147,7 @@ def _by_factor(design: SceneDesign, task: Task, factor: str) -> SlotOf:
     return slot
 
 
-def _counted(composer: Composer, task: Task) -> SlotOf:
+def _counted(composer: Composer, task: Task) -> tuple[SlotOf, Claims]:
     n = len(composer.design)
     if n > MAX_COUNTED:
         raise InputError(
@@ -162,7 +162,9 @@ def _counted(composer: Composer, task: Task) -> SlotOf:
         answer, n_slots = _asked(composer, task, index)
         found[index] = rank_slot(len(answer), met[answer, n_slots], n_slots)
         met[answer, n_slots] += 1
-    return lambda index, _annotation: found[index]
+    n_slots_met = {n_slots for _, n_slots in met}  # a picture with fewer objects has fewer slots
+    claims: Claims = (("answer", "slot"),) if len(n_slots_met) == 1 else ()
+    return lambda index, _annotation: found[index], claims
 
 
 def _tracked(design: SceneDesign) -> Iterator[int]:
