@@ -17,7 +17,8 @@ from evensight.errors import InputError
 from evensight.scenes.catalog import design
 from evensight.scenes.compose import Composer
 from evensight.scenes.render import render
-from made_designs import OBJECTS, POOLS, made as own
+from made_designs import OBJECTS, POOLS
+from made_designs import made as own
 
 PAPER = ("civet-train", "civet-test", "civet-full", "civet-train-photo")
 

@@ -18,9 +18,9 @@ from evensight.scenes import distractors
 from evensight.scenes.designs import CELL, Design, Part, Row, cells_crossed
 from evensight.scenes.factors import FACTORS, POOLED_GROUNDS, Color, Value, Values, size_share, spelled
 from evensight.scenes.pools import NO_POOLS, Pools
-from evensight.scenes.render import Anchor, Fit, Scene, SceneObject, cell_side_px, placed, room_px
+from evensight.scenes.render import Anchor, Fit, Scene, SceneObject, cell_side_px, placed, reach_of, room_px
 from evensight.scenes.shapes import SHAPES, same_when_rotated
-from evensight.scenes.sprites import Look, bounds_px, extent_px
+from evensight.scenes.sprites import Look, Reach, extent_px, reach_px
 
 MIN_EXTENT_PX = 4
 """Below this, shapes can't be told apart."""
@@ -301,7 +301,7 @@ def check_drawable(design: SceneDesign, size_px: int, pools: Pools) -> None:
     for background in design.values("background"):
         pools.ground(background)
     if "category" in names:
-        _check_categories(design, pools)
+        _check_categories(design, size_px, pools)
     else:
         _check_shapes(design, size_px, max(sides))
     _check_told_apart(design, size_px)
@@ -313,7 +313,7 @@ def _sizes(design: SceneDesign) -> tuple[Value, ...]:
     return (*design.values("size"), *design.values("distractor_size"))
 
 
-def _check_categories(design: SceneDesign, pools: Pools) -> None:
+def _check_categories(design: SceneDesign, size_px: int, pools: Pools) -> None:
     painted = [name for name in ("color", "sheen", "rotation") if name in design.rows.factor_names]
     if painted:
         raise InputError(
@@ -325,6 +325,14 @@ def _check_categories(design: SceneDesign, pools: Pools) -> None:
             f"the design `{design.name}` wants real objects of {', '.join(missing)}, of which none can be cut out: "
             f"expected some of {', '.join(pools.objects().categories)}"
         )
+    if design.anchor == "centroid":  # else the box is in the middle, and no larger than the cell
+        largest = max(_sizes(design), key=size_share)
+        for category in map(str, design.values("category")):
+            for k in range(pools.objects().count(category)):
+                thing = SceneObject(category, None, "none", largest, Cell(0, 0), member=k)
+                scene = Scene(size_px, design.grid, (thing,), fit=design.fit, anchor=design.anchor)
+                drawn, _, _ = placed(scene, thing, pools)
+                _check_fits(design, size_px, f"`{pools.objects().member_name(category, k)}`", reach_of(drawn))
 
 
 def _check_shapes(design: SceneDesign, size_px: int, side_px: float) -> None:
@@ -332,19 +340,26 @@ def _check_shapes(design: SceneDesign, size_px: int, side_px: float) -> None:
     for shape in map(str, design.values("shape")):
         for k, turned in enumerate(turns):
             look = Look(shape, (255, 255, 255), "none", turned, design.fit, design.anchor)
-            width, height = bounds_px(look, side_px, size_px % 2)
-            if width > size_px / design.grid.cols + 1 or height > size_px / design.grid.rows + 1:
-                raise InputError(
-                    f"a {shape} turned by {turned:g} degrees is {width:.0f} x {height:.0f} px and leaves its cell of "
-                    f"{size_px / design.grid.cols:.0f} x {size_px / design.grid.rows:.0f} px: choose smaller sizes, "
-                    "or equal boxes (fit: box)"
-                )
+            reach = reach_px(look, side_px, size_px % 2)
+            _check_fits(design, size_px, f"a {shape} turned by {turned:g} degrees", reach)
             twin = next((other for other in turns[:k] if same_when_rotated(SHAPES[shape], turned, other)), None)
             if twin is not None:
                 raise InputError(
                     f"a {shape} turned by {turned:g} degrees looks as one turned by {twin:g}: leave out one of the "
                     "two rotations, or the shape"
                 )
+
+
+def _check_fits(design: SceneDesign, size_px: int, what: str, reach: Reach) -> None:
+    """An object stays in its cell, whose middle its anchor is put on; half a pixel more is rounding."""
+    sideways, upright = max(reach.left_px, reach.right_px), max(reach.up_px, reach.down_px)
+    width, height = size_px / design.grid.cols, size_px / design.grid.rows
+    if sideways > width / 2 + 0.5 or upright > height / 2 + 0.5:
+        raise InputError(
+            f"{what} reaches {sideways:.1f} px sideways and {upright:.1f} px up or down from what is put in the middle "
+            f"of its cell, and leaves the cell of {width:.0f} x {height:.0f} px: choose smaller sizes, or equal boxes "
+            "(fit: box) with their middles there (anchor: box)"
+        )
 
 
 def _check_told_apart(design: SceneDesign, size_px: int) -> None:

@@ -231,7 +231,7 @@ def _size(written: object) -> Value:
         number = 0.0
     if not MIN_SIZE_SHARE <= number <= 1:
         raise ValueError(f"expected {', '.join(SIZES)}, or a share of the cell's side from {MIN_SIZE_SHARE} to 1")
-    return number
+    return int(number) if number == 1 else number
 
 
 def _background(written: object) -> Value:
