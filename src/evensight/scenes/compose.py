@@ -20,7 +20,7 @@ from evensight.scenes.factors import FACTORS, POOLED_GROUNDS, Color, Value, Valu
 from evensight.scenes.pools import NO_POOLS, Pools
 from evensight.scenes.render import Anchor, Fit, Scene, SceneObject, cell_side_px, placed, room_px
 from evensight.scenes.shapes import SHAPES, same_when_rotated
-from evensight.scenes.sprites import Look, bounds_px, extent_px
+from evensight.scenes.sprites import Look, extent_px, reach_px
 
 MIN_EXTENT_PX = 4
 """Below this, shapes can't be told apart."""
@@ -136,7 +136,10 @@ class Composer:
 
     def scene(self, index: int) -> Scene:
         """Scene `index`."""
-        row = self.design.rows[index]
+        return self.scene_of(self.design.rows[index], index)
+
+    def scene_of(self, row: Row, index: int) -> Scene:
+        """Scene `index`, whose row is known."""
         cell = cell_in(row)
         target = self._target(row, cell, index)
         objects: tuple[SceneObject, ...] = (target,)
@@ -329,15 +332,18 @@ def _check_categories(design: SceneDesign, pools: Pools) -> None:
 
 def _check_shapes(design: SceneDesign, size_px: int, side_px: float) -> None:
     turns = [float(str(value)) for value in design.values("rotation")]
+    cell_wh = (size_px / design.grid.cols, size_px / design.grid.rows)
+    is_alone = max(map(int, map(str, design.values("distractors")))) == 0
+    room = [side + 1 if is_alone else int(side) + 1e-6 for side in cell_wh]  # neighbours may not overlap
     for shape in map(str, design.values("shape")):
         for k, turned in enumerate(turns):
             look = Look(shape, (255, 255, 255), "none", turned, design.fit, design.anchor)
-            width, height = bounds_px(look, side_px, size_px % 2)
-            if width > size_px / design.grid.cols + 1 or height > size_px / design.grid.rows + 1:
+            left, up, right, down = reach_px(look, side_px, size_px % 2)
+            if 2 * max(left, right) > room[0] or 2 * max(up, down) > room[1]:
                 raise InputError(
-                    f"a {shape} turned by {turned:g} degrees is {width:.0f} x {height:.0f} px and leaves its cell of "
-                    f"{size_px / design.grid.cols:.0f} x {size_px / design.grid.rows:.0f} px: choose smaller sizes, "
-                    "or equal boxes (fit: box)"
+                    f"a {shape} turned by {turned:g} degrees is {left + right:.0f} x {up + down:.0f} px and leaves its "
+                    f"cell of {size_px / design.grid.cols:.0f} x {size_px / design.grid.rows:.0f} px: choose smaller "
+                    "sizes, or equal boxes in the middle of the cell (fit: box, anchor: box)"
                 )
             twin = next((other for other in turns[:k] if same_when_rotated(SHAPES[shape], turned, other)), None)
             if twin is not None:

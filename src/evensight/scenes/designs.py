@@ -236,14 +236,19 @@ class Product(Design, Part):
     def factor_names(self) -> tuple[str, ...]:
         return tuple(factor.name for factor in self.factors)
 
+    @cached_property
+    def _digits(self) -> tuple[tuple[str, Values, int, int], ...]:
+        """Each factor's name, values, how many rows its value stays for, and how many values it has."""
+        stays = [prod(self.sizes[k + 1 :]) for k in range(len(self.sizes))]
+        return tuple((f.name, f.values, n, len(f.values)) for f, n in zip(self.factors, stays, strict=True))
+
     @override
     def levels(self, index: int) -> list[int]:
-        levels = []
-        for size in reversed(self.sizes):
-            index, level = divmod(index, size)
-            levels.append(level)
-        levels.reverse()
-        return levels
+        return [index // stays % size for _, _, stays, size in self._digits]
+
+    @override
+    def row(self, index: int) -> Row:
+        return {name: values[index // stays % size] for name, values, stays, size in self._digits}
 
     @override
     def number_among(self, index: int, name: str) -> int:
