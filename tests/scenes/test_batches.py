@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from evensight.annotations import Grid
+from evensight.errors import InputError
 from evensight.randomness import shuffled
 from evensight.scenes.batches import Batches, batches
 from evensight.scenes.catalog import design, names
@@ -39,6 +40,20 @@ def test_a_batch_is_what_render_draws_in_any_order_and_in_a_used_buffer(name: st
         chosen = [index % n for index in shuffled(range(start, n, max(1, n // 50)), 0, "order", start)[:7]]
         for index, image in zip(chosen, draw(chosen), strict=True):
             assert np.array_equal(image, render(composer.scene(index), POOLS)), (name, index)
+
+
+def test_neighbours_do_not_touch() -> None:
+    part = {**OBJECTS, "size": 0.97, "distractors": 8}
+    composer = Composer(made(part), 336, 0)  # 36 px in cells of 37.3 px
+    draw = Batches(composer, 1)
+    assert all(np.array_equal(draw([k])[0], render(composer.scene(k))) for k in range(len(composer.design)))
+    with pytest.raises(InputError, match="is 38 x 38 px and leaves its cell of 37 x 37 px: choose smaller sizes"):
+        Composer(made({**part, "size": 1}), 336, 0)
+
+
+def test_nothing_reaches_over_the_edge_from_its_centre_of_gravity() -> None:
+    with pytest.raises(InputError, match=r"a drop turned by 0 degrees .* leaves its cell"):
+        Composer(made({"shape": ["drop"], "size": 1}, anchor="centroid"), 336, 0)
 
 
 def test_all_of_a_design_comes_in_order_once() -> None:

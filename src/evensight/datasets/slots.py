@@ -14,7 +14,7 @@ The last three give every answer each slot equally often, to one question.
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
-from evensight.annotations import AREAS, PAPER_GRID, Annotation, Cell
+from evensight.annotations import AREAS, PAPER_GRID, Annotation
 from evensight.errors import InputError
 from evensight.progress import track
 from evensight.questions.options import crossed_slot, dealt_slots, rank_slot
@@ -31,6 +31,7 @@ MAX_DEALT = 30_000
 MAX_COUNTED = 2_000_000
 """More questions than that aren't counted through before the first is asked."""
 PLACE_TASKS = ("absolute-position", "row-position", "column-position")
+_OFFSETS = tuple(crossed_slot(cell, PAPER_GRID, 0, len(AREAS)) for cell in PAPER_GRID.cells())
 Claims = tuple[tuple[str, str], ...]
 
 
@@ -80,8 +81,8 @@ def _is_sudoku(design: SceneDesign, task: Task) -> bool:
 
 
 def _sudoku(index: int, _annotation: Annotation) -> int:
-    shown, cell = divmod(index, len(PAPER_GRID))
-    return crossed_slot(Cell(*divmod(cell, PAPER_GRID.cols)), PAPER_GRID, shown, len(AREAS))
+    shown, cell = divmod(index, len(_OFFSETS))
+    return (_OFFSETS[cell] + shown) % len(AREAS)
 
 
 def _dealt(composer: Composer, task: Task, seed: int) -> tuple[SlotOf, Claims]:

@@ -136,7 +136,10 @@ class Composer:
 
     def scene(self, index: int) -> Scene:
         """Scene `index`."""
-        row = self.design.rows[index]
+        return self.scene_of(self.design.rows[index], index)
+
+    def scene_of(self, row: Row, index: int) -> Scene:
+        """Scene `index`, whose row is known."""
         cell = cell_in(row)
         target = self._target(row, cell, index)
         objects: tuple[SceneObject, ...] = (target,)
@@ -351,14 +354,16 @@ def _check_shapes(design: SceneDesign, size_px: int, side_px: float) -> None:
 
 
 def _check_fits(design: SceneDesign, size_px: int, what: str, reach: Reach) -> None:
-    """An object stays in its cell, whose middle its anchor is put on; half a pixel more is rounding."""
+    """An object stays in its cell, whose middle its anchor is put on; half a pixel more on each side is rounding."""
     sideways, upright = max(reach.left_px, reach.right_px), max(reach.up_px, reach.down_px)
     width, height = size_px / design.grid.cols, size_px / design.grid.rows
-    if sideways > width / 2 + 0.5 or upright > height / 2 + 0.5:
+    is_alone = design.values("distractors") == (0,)
+    room = [side + 1 if is_alone else int(side) + 1e-6 for side in (width, height)]  # neighbours may not overlap
+    if 2 * sideways > room[0] or 2 * upright > room[1]:
         raise InputError(
-            f"{what} reaches {sideways:.1f} px sideways and {upright:.1f} px up or down from what is put in the middle "
-            f"of its cell, and leaves the cell of {width:.0f} x {height:.0f} px: choose smaller sizes, or equal boxes "
-            "(fit: box) with their middles there (anchor: box)"
+            f"{what} reaches {sideways:.1f} px sideways and {upright:.1f} px up or down from what is put in the "
+            f"middle of its cell, and leaves the cell of {width:.0f} x {height:.0f} px: choose smaller sizes, or "
+            "equal boxes in the middle of the cell (fit: box, anchor: box)"
         )
 
 

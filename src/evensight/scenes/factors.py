@@ -78,11 +78,18 @@ class Factor:
             raise ValueError(f"the factor `{self.name}` has one or more different values, got {self.values}")
 
     def __str__(self) -> str:
-        if self.name == "cell":
+        if self._is_whole_grid():
             return f"cell{{{len(self.values)}}}"
         if isinstance(self.values, range):
             return f"{self.name}{{{self.values[0]} to {self.values[-1]}}}"
-        return f"{self.name}{{{', '.join(map(spelled, self.values))}}}"
+        separator = "; " if self.name == "cell" else ", "
+        return f"{self.name}{{{separator.join(map(spelled, self.values))}}}"
+
+    def _is_whole_grid(self) -> bool:
+        last = self.values[-1]
+        if self.name != "cell" or not isinstance(last, Cell):
+            return False
+        return self.values == tuple(Cell(row, col) for row in range(last.row + 1) for col in range(last.col + 1))
 
     def within(self, values: Iterable[Value]) -> "Factor | None":
         """This factor with those of its values alone that are among `values`; None if there are none."""

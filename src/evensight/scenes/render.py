@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evensight.annotations import Annotation, Box, Cell, Frame, Grid, Object
-from evensight.scenes.factors import BLACK, Color, Value, size_share
+from evensight.scenes.factors import BLACK, RGB, Color, Value, size_share
 from evensight.scenes.pools import NO_POOLS, Pools
 from evensight.scenes.sprites import AREA_SHARE, Look, Reach, Sprite, cut_sprite, sprite
 
@@ -135,10 +135,17 @@ def cell_side_px(grid: Grid, size_px: int) -> float:
 
 def _sprite(scene: Scene, thing: SceneObject, pools: Pools) -> Sprite:
     side_px = size_share(thing.size) * cell_side_px(scene.grid, scene.size_px)
+    style, parity = (scene.fit, scene.anchor), scene.size_px % 2
     if thing.color is not None:
-        look = Look(thing.name, thing.color.rgb, thing.sheen, thing.rotation_deg, scene.fit, scene.anchor)
-        return sprite(look, side_px, scene.size_px % 2)
-    return _cut_out(pools, thing.name, thing.member or 0, side_px, (scene.fit, scene.anchor), scene.size_px % 2)
+        return _shape(thing.name, thing.color.rgb, thing.sheen, thing.rotation_deg, style, side_px, parity)
+    return _cut_out(pools, thing.name, thing.member or 0, side_px, style, parity)
+
+
+@lru_cache(maxsize=4096)
+def _shape(
+    name: str, rgb: RGB, sheen: str, rotation_deg: float, style: tuple[Fit, Anchor], side_px: float, parity: int
+) -> Sprite:
+    return sprite(Look(name, rgb, sheen, rotation_deg, *style), side_px, parity)
 
 
 @lru_cache(maxsize=2048)
