@@ -1,9 +1,6 @@
-import importlib
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -202,10 +199,8 @@ def test_photographs_are_no_balanced_set(photos_root: Path) -> None:
 def test_a_civet_folder_is_read_by_its_own_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("repr.json", "questions.json"):
         (tmp_path / name).write_text("{}")
-    civet = ModuleType("evensight.datasets.civet")
-    civet.CivetExamples = lambda folder: SceneExamples(design("civet-train"), 108, 0)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "evensight.datasets.civet", civet)
-    assert importlib.import_module("evensight.datasets.civet") is civet
+    read = SceneExamples(design("civet-train"), 108, 0)
+    monkeypatch.setattr("evensight.datasets.foreign.CivetExamples", lambda folder: read)
     assert len(open_table(tmp_path)) == 1620
 
 

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -9,6 +11,7 @@ from evensight.datasets.generate import Order
 from evensight.datasets.redrawn import faults_of_stored
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import store
+from evensight.scenes.render import Scene
 
 ORDER = Order("civet-train", size_px=108)
 N = 40
@@ -32,8 +35,8 @@ class OtherLabel(SceneExamples):
     """Row 7 is another's."""
 
     @override
-    def _example(self, index: int, scene: object) -> Example:
-        return super()._example(index, self.composer.scene(8 if index == 7 else index))
+    def _example(self, index: int, row: Mapping[str, Any], scene: Scene) -> Example:
+        return super()._example(index, row, self.composer.scene(8 if index == 7 else index))
 
 
 def made_by(kind: type[SceneExamples]) -> SceneExamples:

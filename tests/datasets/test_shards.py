@@ -167,6 +167,7 @@ spec.loader.exec_module(shards)
 out, i, n, pause_s = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 
 class Slow(shards.SceneExamples):
+    encoded_rows = None
     def encoded(self, index):
         time.sleep(pause_s)
         return super().encoded(index)
