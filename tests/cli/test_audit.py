@@ -13,22 +13,23 @@ from typer.testing import CliRunner, Result
 
 from evensight import cli
 from evensight.annotations import PAPER_GRID
-from evensight.datasets.examples import SceneExamples
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import store
-from evensight.scenes.designs import Product, SceneDesign
-from evensight.scenes.factors import Factor, cell_factor
+from evensight.scenes.compose import SceneDesign
+from evensight.scenes.designs import Product
+from evensight.scenes.factors import cell_factor, factor
 
 MakeCoco = Callable[..., Path]
 
 
 def small(name: str, *colors: str) -> SceneDesign:
     factors = (
-        Factor("shape", ("square", "star")),
-        Factor("color", colors),
-        Factor("size", ("large",)),
+        factor("shape", ("square", "star")),
+        factor("color", colors),
+        factor("size", ("large",)),
         cell_factor(PAPER_GRID),
     )
-    return SceneDesign(name, "", PAPER_GRID, Product(factors), is_crossed=True)
+    return SceneDesign(name, "", PAPER_GRID, Product(factors))
 
 
 @pytest.fixture(scope="module")

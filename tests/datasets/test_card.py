@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from evensight.datasets.card import CardNotes, _size_category, card
-from evensight.datasets.examples import SceneExamples
 from evensight.datasets.rows import schema
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import StoredExamples, store
 from evensight.runs import RunFolder
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 
 
 def made() -> SceneExamples:

@@ -3,10 +3,8 @@ import pytest
 
 from evensight.annotations import AREAS
 from evensight.datasets.columns import AuditTable, Column, column, constructed, tabulate
-from evensight.datasets.examples import SceneExamples
-from evensight.questions.tasks import Property
-from evensight.scenes.designs import design
-from evensight.scenes.factors import COLORS
+from evensight.datasets.scene_examples import SceneExamples
+from evensight.scenes.catalog import design
 
 
 def test_a_column_keeps_the_levels_that_do_not_occur() -> None:
@@ -45,7 +43,7 @@ def test_a_place_gives_its_area_by_construction_but_rows_and_columns_are_free() 
 
 
 def test_the_answer_about_a_property_is_given_by_that_property_alone() -> None:
-    table = tabulate(SceneExamples(design("civet-test"), 108, 0, Property("color", tuple(COLORS)[:6])))
+    table = tabulate(SceneExamples(design("civet-test"), 108, 0, "property-color"))
     with_answer = {name for pair in table.by_construction if "answer" in pair for name in pair}
     assert with_answer == {"answer", "color", "task"}
 

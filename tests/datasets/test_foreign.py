@@ -15,12 +15,12 @@ from PIL import Image
 from evensight.annotations import AREAS
 from evensight.datasets.audit import audit
 from evensight.datasets.columns import AuditTable
-from evensight.datasets.examples import SceneExamples
 from evensight.datasets.foreign import open_table
 from evensight.datasets.pixels import EDGE, look_at
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import DATA_NAME, store
 from evensight.errors import InputError
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 
 MakeCoco = Callable[..., Path]
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evensight.datasets.examples import SceneExamples
 from evensight.datasets.formats import FORMATS, part_of, storing
 from evensight.datasets.rows import example_row
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import StoredExamples
 from evensight.errors import InputError
 from evensight.runs import hash_files
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 
 N = 50
 SHARD_ROWS = 15

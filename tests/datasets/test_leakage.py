@@ -1,9 +1,9 @@
 from evensight.datasets.audit import audit
 from evensight.datasets.columns import AuditTable, column, tabulate
-from evensight.datasets.examples import SceneExamples
 from evensight.datasets.leakage import leakage, leakages
 from evensight.datasets.pixels import Pictures
-from evensight.scenes.designs import design
+from evensight.datasets.scene_examples import SceneExamples
+from evensight.scenes.catalog import design
 
 
 def table(name: str, **columns: str) -> AuditTable:

@@ -8,7 +8,6 @@ from PIL import Image
 from evensight.annotations import Box, Frame
 from evensight.datasets.audit import audit
 from evensight.datasets.columns import AuditTable, NoPictureError, Target, tabulate
-from evensight.datasets.examples import SceneExamples
 from evensight.datasets.pixels import (
     BEYOND,
     EDGE,
@@ -23,7 +22,8 @@ from evensight.datasets.pixels import (
     pixel_hash,
     visibility,
 )
-from evensight.scenes.designs import design
+from evensight.datasets.scene_examples import SceneExamples
+from evensight.scenes.catalog import design
 
 SIDE = 96
 BOX = Box(40, 30, 64, 54)

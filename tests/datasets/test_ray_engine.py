@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from evensight.datasets.examples import SceneExamples
 from evensight.datasets.ray_engine import RayJob, store_with_ray
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import store
 from evensight.errors import InputError
 from evensight.runs import hash_files
-from evensight.scenes.designs import design
+from evensight.scenes.catalog import design
 
 N, SHARD_ROWS = 50, 15
 

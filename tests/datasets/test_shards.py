@@ -10,12 +10,14 @@ from typing import ClassVar
 import pytest
 
 from evensight.annotations import PAPER_GRID
-from evensight.datasets.examples import Example, SceneExamples
+from evensight.datasets.examples import Example
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.shards import Layout
 from evensight.datasets.stored import StoredExamples, store, store_part
 from evensight.errors import InputError
-from evensight.scenes.designs import Product, SceneDesign
-from evensight.scenes.factors import Factor, cell_factor
+from evensight.scenes.compose import SceneDesign
+from evensight.scenes.designs import Product
+from evensight.scenes.factors import cell_factor, factor
 
 SHARD_ROWS = 30
 
@@ -23,12 +25,12 @@ SHARD_ROWS = 30
 def made(seed: int = 0) -> SceneExamples:
     """324 small scenes: eleven shards of 30, the last one of 24."""
     factors = (
-        Factor("shape", ("square", "circle")),
-        Factor("color", ("red", "green")),
-        Factor("size", ("large",)),
+        factor("shape", ("square", "circle")),
+        factor("color", ("red", "green")),
+        factor("size", ("large",)),
         cell_factor(PAPER_GRID),
     )
-    return SceneExamples(SceneDesign("few", "", PAPER_GRID, Product(factors), is_crossed=True), 64, seed)
+    return SceneExamples(SceneDesign("few", "", PAPER_GRID, Product(factors)), 64, seed)
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -159,8 +159,8 @@ def test_the_rows_with_a_value_are_numbered_without_a_gap(found: Design) -> None
         numbers: dict[Value, list[int]] = {}
         for index, row in enumerate(rows_of(found)):
             numbers.setdefault(row[name], []).append(found.number_among(index, name))
-        for given in numbers.values():
-            assert sorted(given) == list(range(len(given)))
+        for each in numbers.values():
+            assert sorted(each) == list(range(len(each)))
         assert set(found.values(name)) == set(numbers)
 
 

@@ -12,7 +12,7 @@ from evensight.errors import InputError
 from evensight.scenes import distractors
 from evensight.scenes.compose import Composer
 from evensight.scenes.factors import Color
-from evensight.scenes.render import Scene
+from evensight.scenes.render import Scene, SceneObject, annotate
 from made_designs import OBJECTS, POOLS, made
 
 grids = st.builds(Grid, st.integers(3, 5), st.integers(3, 5))
@@ -23,8 +23,8 @@ def scenes(*parts: dict[str, object], one_nearest: bool = False, **settings: obj
     return [composer.scene(k) for k in range(len(composer.design))]
 
 
-def look(thing: object) -> tuple[str, str]:
-    return (thing.name, str(thing.color))  # type: ignore[attr-defined]
+def look(thing: SceneObject) -> tuple[str, str]:
+    return (thing.name, str(thing.color))
 
 
 @given(grids, st.integers(1, 8), st.integers(0, 300), st.integers(0, 9))
@@ -158,8 +158,6 @@ def test_jitter_stays_in_the_cell_and_is_as_often_to_the_left_as_to_the_right() 
 
 
 def test_nothing_leaves_its_cell() -> None:
-    from evensight.scenes.render import annotate
-
     for settings in ({}, {"fit": "area", "anchor": "centroid"}):
         part = {"shape": ["drop", "arrow", "crescent"], "rotation": [0, 20], "size": ["small", "large"], "jitter": 1}
         composer = Composer(made(part, grid=Grid(4, 5), **settings), 203, 0)
@@ -200,11 +198,11 @@ def test_the_members_are_dealt_evenly_where_parts_have_different_cells() -> None
         assert abs(in_cell[cell, a] - in_cell[cell, b]) <= 1
 
 
-def _assert_even(counts: Counter[tuple[Cell, int]], n_cells: int, n_members: int) -> None:  # type: ignore[type-arg]
-    by_cell: dict[object, list[int]] = {}
+def _assert_even(counts: Counter[tuple[Cell, int | None]], n_cells: int, n_members: int) -> None:
+    by_cell: dict[Cell, list[int]] = {}
     for (cell, _), n in counts.items():
         by_cell.setdefault(cell, []).append(n)
     assert len(by_cell) == n_cells
-    for n in by_cell.values():
-        padded = [*n, *[0] * (n_members - len(n))]
+    for used in by_cell.values():
+        padded = [*used, *[0] * (n_members - len(used))]
         assert max(padded) - min(padded) <= 1

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from evensight.datasets.examples import SceneExamples
-from evensight.scenes.designs import SceneDesign
+from evensight.datasets.scene_examples import SceneExamples
+from evensight.scenes.compose import SceneDesign
 from evensight.training.torch_dataset import Batch, Item, SceneDataset, collate
 
 SIZE_PX = 64

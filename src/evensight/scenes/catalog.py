@@ -270,6 +270,6 @@ def _placed(rows: Design, name: str, grid: Grid, seed: int) -> Design:
         )
     if cells_crossed(rows) != grid.cells():
         raise InputError(
-            f"the placement `{name}` draws the cells, so the design can't choose some: leave out `cell`, or `placement`"
+            f"the placement `{name}` draws the cells, so the design can't choose any: leave out `cell` or `placement`"
         )
     return Placed(rows, PLACEMENTS[name], seed)

@@ -105,7 +105,7 @@ class Design(ABC):
         return sum(other.n_shown for other in self.parts[:k]) + number, index - cell
 
     def shown_number_among(self, index: int, name: str) -> int:
-        """The number of what row `index` shows among all that is shown with its value of a factor other than `cell`."""
+        """The number of what row `index` shows among all that is shown with its value of a factor but `cell`."""
         k = bisect_right(self._ends, index)
         part, within = self.place(index)
         value = part.row(within)[name]
@@ -440,8 +440,8 @@ class Fraction(Design):
             known = [q for q in range(2, 65) if balanced_equations(sizes, q, self.seed)]
             works = ", ".join(f"1/{q}" for q in known) or "none up to 1/64"
             raise InputError(
-                f"`{_short(product)}` has no balanced fraction of 1/{self.q}: expected one that leaves all pairs of factors "
-                f"even; there is {works}"
+                f"`{_short(product)}` has no balanced fraction of 1/{self.q}: expected one that leaves all "
+                f"pairs of factors even; there is {works}"
             )
         return found
 
@@ -496,8 +496,8 @@ class Split:
     def __post_init__(self) -> None:
         if self.train.overlaps(self.test):
             raise InputError(
-                f"a split's parts share no combination; train `{_short(self.train)}` and test `{_short(self.test)}` do: take "
-                "something out of one of them"
+                f"a split's parts share no combination; train `{_short(self.train)}` and test `{_short(self.test)}` do: "
+                "take something out of one of them"
             )
 
 
@@ -534,8 +534,8 @@ def _check_trained(train: Design, held_out: Product) -> None:
         missing = [spelled(v) for v in factor.values if v not in train.values(factor.name)]
         if missing:
             raise InputError(
-                f"holding out `{_short(held_out)}` leaves no {factor.name} {', '.join(missing)} to train on: expected every "
-                "value of a held-out combination in training too; hold out fewer, or the value alone"
+                f"holding out `{_short(held_out)}` leaves no {factor.name} {', '.join(missing)} to train on: expected "
+                "every value of a held-out combination in training too; hold out fewer, or the value alone"
             )
 
 
@@ -573,8 +573,8 @@ def _check_factors(design: Design, selection: Design) -> None:
     unknown = set(selection.factor_names) - set(design.factor_names)
     if unknown:
         raise InputError(
-            f"`{_short(selection)}` selects by {', '.join(sorted(unknown))}, which the design doesn't vary: expected some of "
-            f"{', '.join(design.factor_names)}"
+            f"`{_short(selection)}` selects by {', '.join(sorted(unknown))}, which the design doesn't vary: "
+            f"expected some of {', '.join(design.factor_names)}"
         )
 
 
