@@ -98,10 +98,10 @@ def test_what_divides_is_exactly_even(found: Audit) -> None:
 def test_crossed_designs_claim_and_prove_exact_balance(name: str) -> None:
     found = audit(made(name))
     claimed = {(b.given, b.counted) for b in found.balances if b.claimed}
-    for name in ("shape", "color", "size"):
+    for given in ("shape", "color", "size"):
         for counted in ("row", "col", "cell", "area", "slot"):
-            balance = find(found, name, counted)
-            assert (name, counted) in claimed
+            balance = find(found, given, counted)
+            assert (given, counted) in claimed
             assert balance.max_minus_min == 0
             assert balance.bits == 0.0
     for place in ("row", "col", "area"):

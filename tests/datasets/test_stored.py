@@ -94,7 +94,7 @@ def test_a_stored_set_says_of_itself_what_the_made_one_says(whole: Path) -> None
 
 def test_the_columns_are_what_is_asked_where_it_is_and_the_factors(whole: Path) -> None:
     question = ["id", "image", "task", "question", "options", "answer", "slot"]
-    place = ["row", "col", "area", "box_xyxy_px", "frame_wh_px", "mask_area_px", "centroid_xy_px"]
+    place = ["row", "col", "area", "box_xyxy_px", "frame_wh_px", "mask_area_px", "centroid_xy_px", "others"]
     assert pq.read_schema(whole / DATA_NAME).names == [*question, *place, "shape", "color", "size"]
 
 
@@ -277,11 +277,12 @@ from evensight.datasets.stored import store
 from evensight.scenes.catalog import design
 
 class Slow(SceneExamples):
-    def image(self, index):
-        if index == 300:
-            print("ready", flush=True)
-            time.sleep(60)
-        return super().image(index)
+    def encoded_rows(self, start, stop):
+        for index, row in enumerate(super().encoded_rows(start, stop), start):
+            if index == 300:
+                print("ready", flush=True)
+                time.sleep(60)
+            yield row
 
 store(Slow(design("civet-train"), 64, 0), Path(sys.argv[1]))
 """

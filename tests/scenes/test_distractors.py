@@ -1,7 +1,9 @@
 """The other objects: balanced around the target, never its double, and none that a test holds out."""
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,8 +20,8 @@ from made_designs import OBJECTS, POOLS, made
 grids = st.builds(Grid, st.integers(3, 5), st.integers(3, 5))
 
 
-def scenes(*parts: dict[str, object], one_nearest: bool = False, **settings: object) -> list[Scene]:
-    composer = Composer(made(*parts, **settings), 240, 0, POOLS, one_nearest=one_nearest)  # type: ignore[arg-type]
+def scenes(*parts: Mapping[str, Any], one_nearest: bool = False, **settings: Any) -> list[Scene]:
+    composer = Composer(made(*parts, **settings), 240, 0, POOLS, one_nearest=one_nearest)
     return [composer.scene(k) for k in range(len(composer.design))]
 
 
@@ -158,7 +160,8 @@ def test_jitter_stays_in_the_cell_and_is_as_often_to_the_left_as_to_the_right() 
 
 
 def test_nothing_leaves_its_cell() -> None:
-    for settings in ({}, {"fit": "area", "anchor": "centroid"}):
+    either: tuple[dict[str, Any], ...] = ({}, {"fit": "area", "anchor": "centroid"})
+    for settings in either:
         part = {"shape": ["drop", "arrow", "crescent"], "rotation": [0, 20], "size": ["small", "large"], "jitter": 1}
         composer = Composer(made(part, grid=Grid(4, 5), **settings), 203, 0)
         for k in range(len(composer.design)):
@@ -175,7 +178,9 @@ def test_the_members_of_a_pool_are_dealt_evenly() -> None:
     part = {"category": ["cat", "dog"], "replicate": [*range(1, 8)], "background": ["photo", "black"]}
     composer = Composer(made(part, pools=POOLS), 160, 0, POOLS)
     found = [composer.scene(k) for k in range(len(composer.design))]
-    grounds = Counter((s.objects[0].cell, s.member) for s in found if s.background == "photo")
+    grounds: Counter[tuple[Cell, int | None]] = Counter(
+        (s.objects[0].cell, s.member) for s in found if s.background == "photo"
+    )
     _assert_even(grounds, 81, 5)
     for category, n in (("cat", 3), ("dog", 4)):
         members = [s.objects[0] for s in found if s.objects[0].name == category]

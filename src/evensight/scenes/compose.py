@@ -338,9 +338,9 @@ def _check_shapes(design: SceneDesign, size_px: int, side_px: float) -> None:
             left, up, right, down = reach_px(look, side_px, size_px % 2)
             if 2 * max(left, right) > room[0] or 2 * max(up, down) > room[1]:
                 raise InputError(
-                    f"a {shape} turned by {turned:g} degrees is {left + right:.0f} x {up + down:.0f} px and leaves its "
-                    f"cell of {size_px / design.grid.cols:.0f} x {size_px / design.grid.rows:.0f} px: choose smaller "
-                    "sizes, or equal boxes in the middle of the cell (fit: box, anchor: box)"
+                    f"a {shape} turned by {turned:g} degrees is {left + right:.0f} x {up + down:.0f} px and leaves "
+                    f"its cell of {size_px / design.grid.cols:.0f} x {size_px / design.grid.rows:.0f} px: choose "
+                    "smaller sizes, or equal boxes in the middle of the cell (fit: box, anchor: box)"
                 )
             twin = next((other for other in turns[:k] if same_when_rotated(SHAPES[shape], turned, other)), None)
             if twin is not None:

@@ -496,8 +496,8 @@ class Split:
     def __post_init__(self) -> None:
         if self.train.overlaps(self.test):
             raise InputError(
-                f"a split's parts share no combination; train `{_short(self.train)}` and test `{_short(self.test)}` do: "
-                "take something out of one of them"
+                f"a split's parts share no combination; train `{_short(self.train)}` and test `{_short(self.test)}` "
+                "do: take something out of one of them"
             )
 
 
@@ -534,8 +534,8 @@ def _check_trained(train: Design, held_out: Product) -> None:
         missing = [spelled(v) for v in factor.values if v not in train.values(factor.name)]
         if missing:
             raise InputError(
-                f"holding out `{_short(held_out)}` leaves no {factor.name} {', '.join(missing)} to train on: expected "
-                "every value of a held-out combination in training too; hold out fewer, or the value alone"
+                f"holding out `{_short(held_out)}` leaves no {factor.name} {', '.join(missing)} to train on: "
+                "expected every value of a held-out combination in training too; hold out fewer, or the value alone"
             )
 
 
