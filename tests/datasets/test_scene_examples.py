@@ -169,7 +169,9 @@ def test_the_position_task_is_the_default() -> None:
 
 def test_wordings_are_asked_as_the_rows_say() -> None:
     found = SceneExamples(own({"shape": "star", "wording": [1, 2, 3]}), 200, 0, instruction="")
-    sentences = Counter((example.attributes["wording"], example.question.text.split(" Choose")[0]) for example in found)
+    sentences = Counter(
+        (example.attributes["wording"], example.question.text.split(" Choose")[0]) for example in found
+    )
     assert sentences == {
         ("1", "Where is the white star?"): 81,
         ("2", "In which part of the picture is the white star?"): 81,

@@ -1,4 +1,4 @@
-"""Where the right answer stands: every balance that a set claims is counted here, by hand, for designs of all kinds."""
+"""Where the right answer stands: every balance that a set claims is counted here, for designs of all kinds."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -72,7 +72,10 @@ def check(found: SceneExamples) -> None:
 def random_designs(draw: st.DrawFn) -> SceneDesign:
     """A design of few objects on a grid of any shape, cut in any way."""
     grid = Grid(draw(st.integers(3, 6)), draw(st.integers(3, 6)))
-    part: dict[str, Any] = {"shape": ["square", "circle", "star"][: draw(st.integers(2, 3))], "color": ["red", "blue"]}
+    part: dict[str, Any] = {
+        "shape": ["square", "circle", "star"][: draw(st.integers(2, 3))],
+        "color": ["red", "blue"],
+    }
     for name, values in (
         ("size", ["large", "small"]),
         ("sheen", ["none", "matte", "glossy"]),

@@ -1,7 +1,9 @@
 """The other objects: balanced around the target, never its double, and none that a test holds out."""
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,19 +14,19 @@ from evensight.errors import InputError
 from evensight.scenes import distractors
 from evensight.scenes.compose import Composer
 from evensight.scenes.factors import Color
-from evensight.scenes.render import Scene
+from evensight.scenes.render import Scene, SceneObject, annotate
 from made_designs import OBJECTS, POOLS, made
 
 grids = st.builds(Grid, st.integers(3, 5), st.integers(3, 5))
 
 
-def scenes(*parts: dict[str, object], one_nearest: bool = False, **settings: object) -> list[Scene]:
-    composer = Composer(made(*parts, **settings), 240, 0, POOLS, one_nearest=one_nearest)  # type: ignore[arg-type]
+def scenes(*parts: Mapping[str, Any], one_nearest: bool = False, **settings: Any) -> list[Scene]:
+    composer = Composer(made(*parts, **settings), 240, 0, POOLS, one_nearest=one_nearest)
     return [composer.scene(k) for k in range(len(composer.design))]
 
 
-def look(thing: object) -> tuple[str, str]:
-    return (thing.name, str(thing.color))  # type: ignore[attr-defined]
+def look(thing: SceneObject) -> tuple[str, str]:
+    return (thing.name, str(thing.color))
 
 
 @given(grids, st.integers(1, 8), st.integers(0, 300), st.integers(0, 9))
@@ -158,9 +160,8 @@ def test_jitter_stays_in_the_cell_and_is_as_often_to_the_left_as_to_the_right() 
 
 
 def test_nothing_leaves_its_cell() -> None:
-    from evensight.scenes.render import annotate
-
-    for settings in ({}, {"fit": "area", "anchor": "centroid"}):
+    either: tuple[dict[str, Any], ...] = ({}, {"fit": "area", "anchor": "centroid"})
+    for settings in either:
         part = {"shape": ["drop", "arrow", "crescent"], "rotation": [0, 20], "size": ["small", "large"], "jitter": 1}
         composer = Composer(made(part, grid=Grid(4, 5), **settings), 203, 0)
         for k in range(len(composer.design)):
@@ -177,7 +178,9 @@ def test_the_members_of_a_pool_are_dealt_evenly() -> None:
     part = {"category": ["cat", "dog"], "replicate": [*range(1, 8)], "background": ["photo", "black"]}
     composer = Composer(made(part, pools=POOLS), 160, 0, POOLS)
     found = [composer.scene(k) for k in range(len(composer.design))]
-    grounds = Counter((s.objects[0].cell, s.member) for s in found if s.background == "photo")
+    grounds: Counter[tuple[Cell, int | None]] = Counter(
+        (s.objects[0].cell, s.member) for s in found if s.background == "photo"
+    )
     _assert_even(grounds, 81, 5)
     for category, n in (("cat", 3), ("dog", 4)):
         members = [s.objects[0] for s in found if s.objects[0].name == category]
@@ -200,11 +203,11 @@ def test_the_members_are_dealt_evenly_where_parts_have_different_cells() -> None
         assert abs(in_cell[cell, a] - in_cell[cell, b]) <= 1
 
 
-def _assert_even(counts: Counter[tuple[Cell, int]], n_cells: int, n_members: int) -> None:  # type: ignore[type-arg]
-    by_cell: dict[object, list[int]] = {}
+def _assert_even(counts: Counter[tuple[Cell, int | None]], n_cells: int, n_members: int) -> None:
+    by_cell: dict[Cell, list[int]] = {}
     for (cell, _), n in counts.items():
         by_cell.setdefault(cell, []).append(n)
     assert len(by_cell) == n_cells
-    for n in by_cell.values():
-        padded = [*n, *[0] * (n_members - len(n))]
+    for used in by_cell.values():
+        padded = [*used, *[0] * (n_members - len(used))]
         assert max(padded) - min(padded) <= 1

@@ -69,7 +69,7 @@ def test_what_is_shown_is_shown_in_every_cell() -> None:
 def test_a_half_of_three_by_hand() -> None:
     # a word of all three factors: the rows are those of even, or those of odd, parity
     halves = {
-        frozenset(tuple(map(int, f.row(k).values())) for k in range(4))
+        frozenset(tuple(f.levels(k)) for k in range(4))
         for s in range(20)
         for f in [Product(tuple(Factor(n, (0, 1)) for n in "abc")).fraction(2, s).parts[0]]
     }

@@ -17,7 +17,7 @@ from evensight.annotations import PAPER_GRID, Box, Cell, Frame, Grid
 from evensight.errors import InputError
 from evensight.scenes.catalog import design, names
 from evensight.scenes.compose import Composer
-from evensight.scenes.factors import COLORS, PAPER_SHAPES, SHEENS, SIZES, Color
+from evensight.scenes.factors import COLORS, PAPER_SHAPES, SHEENS, SIZES, Color, Value
 from evensight.scenes.render import Scene, SceneObject, annotate, render
 from evensight.scenes.shapes import SHAPES
 from made_designs import POOLS, made
@@ -61,7 +61,8 @@ def bounds(image: NDArray[np.uint8], ground: object = 0) -> tuple[int, int, int,
 def objects(draw: st.DrawFn, grid: Grid) -> SceneObject:
     """A shape or a real object, of any look, in any cell."""
     cell = Cell(draw(st.integers(0, grid.rows - 1)), draw(st.integers(0, grid.cols - 1)))
-    size = draw(st.sampled_from(("large", "small", 0.5, 0.7)))
+    sizes: tuple[Value, ...] = ("large", "small", 0.5, 0.7)
+    size = draw(st.sampled_from(sizes))
     if draw(st.booleans()):
         category = draw(st.sampled_from(POOLS.objects().categories))
         return SceneObject(category, None, "none", size, cell, member=draw(st.integers(0, 2)))
@@ -84,9 +85,9 @@ def scenes(draw: st.DrawFn, even: bool = False) -> Scene:
 def test_the_box_is_the_bounds_of_the_mask_for_every_kind_of_object(found: Scene) -> None:
     image = render(found, POOLS)
     thing = annotate(found, POOLS).objects[0]
-    assert bounds(image) == thing.box.xyxy_px
     assert thing.mask_area_px is not None
     assert 0 < thing.mask_area_px <= thing.box.area_px
+    assert bounds(image) == thing.box.xyxy_px
 
 
 @given(scenes())
