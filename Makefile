@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format bench exports ray seeds clean
+.PHONY: help setup demo test check format bench gallery exports ray seeds clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,8 +34,11 @@ format: $(READY)  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## run the benchmarks; each prints a table
-	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/generation.py
+bench: $(READY)  ## how fast scenes are made; writes docs/benchmark-scenes.md (about 6 minutes)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/scenes.py --table docs/benchmark-scenes.md
+
+gallery: $(READY)  ## draw the gallery of the docs anew
+	$(BIN)/python scripts/gallery.py
 
 exports:  ## have LLaMA-Factory, ms-swift, lmms-eval and others load exported sets, in .venv-exports
 	PYTHON="$(PYTHON)" sh scripts/exports.sh .venv-exports

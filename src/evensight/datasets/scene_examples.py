@@ -106,13 +106,15 @@ class SceneExamples(ExampleSet):
         return len(self._design)
 
     def __getitem__(self, index: int) -> Example:
-        return self._example(index, self._composer.scene(index))
+        row = self._design.rows[index]
+        return self._example(index, row, self._composer.scene_of(row, index))
 
     def encoded_rows(self, start: int, stop: int) -> Iterator[tuple[Example, bytes]]:
         """The examples from `start` to before `stop`, each with its image as the bytes of a PNG file."""
         for index in range(start, stop):
-            scene = self._composer.scene(index)
-            yield self._example(index, scene), self._encoded(scene)
+            row = self._design.rows[index]
+            scene = self._composer.scene_of(row, index)
+            yield self._example(index, row, scene), self._encoded(scene)
 
     @override
     def encoded(self, index: int) -> bytes:
@@ -124,9 +126,8 @@ class SceneExamples(ExampleSet):
             return splicer(size_wh_px, ground_rgb(scene)).encode(patches(self._composer, scene))
         return encode_any(render(scene, self._composer.pools))
 
-    def _example(self, index: int, scene: Scene) -> Example:
+    def _example(self, index: int, row: Mapping[str, Any], scene: Scene) -> Example:
         annotation = annotate(scene, self._composer.pools)
-        row = self._design.rows[index]
         attributes = {name: str(row[name]) for name in self._design.factors}
         if self._composer.member_columns:
             attributes |= self._composer.member_names(scene)

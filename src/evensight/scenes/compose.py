@@ -136,7 +136,10 @@ class Composer:
 
     def scene(self, index: int) -> Scene:
         """Scene `index`."""
-        row = self.design.rows[index]
+        return self.scene_of(self.design.rows[index], index)
+
+    def scene_of(self, row: Row, index: int) -> Scene:
+        """Scene `index`, whose row is known."""
         cell = cell_in(row)
         target = self._target(row, cell, index)
         objects: tuple[SceneObject, ...] = (target,)
