@@ -164,8 +164,16 @@ class Grid:
         )
 
     def area_of(self, cell: Cell) -> str:
-        """The name of the area that the cell folds into, one of `AREAS`."""
-        return AREAS[3 * (3 * cell.row // self.rows) + 3 * cell.col // self.cols]
+        """The name of the area that the cell folds into, one of `AREAS`: the one that its centre is in."""
+        return AREAS[3 * self.third_of_row(cell) + self.third_of_col(cell)]
+
+    def third_of_row(self, cell: Cell) -> int:
+        """The third of the frame that the cell's centre is in, from the top: 0, 1 or 2."""
+        return (6 * cell.row + 3) // (2 * self.rows)
+
+    def third_of_col(self, cell: Cell) -> int:
+        """The third of the frame that the cell's centre is in, from the left: 0, 1 or 2."""
+        return (6 * cell.col + 3) // (2 * self.cols)
 
 
 PAPER_GRID = Grid(9, 9)

@@ -17,16 +17,16 @@ from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.stored import store
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
-from evensight.scenes.factors import cell_factor, factor
+from evensight.scenes.factors import Factor, cell_factor, factor
 
 MakeCoco = Callable[..., Path]
 
 
 def small(name: str, *colors: str) -> SceneDesign:
     factors = (
-        factor("shape", ("square", "star")),
+        Factor("shape", ("square", "star")),
         factor("color", colors),
-        factor("size", ("large",)),
+        Factor("size", ("large",)),
         cell_factor(PAPER_GRID),
     )
     return SceneDesign(name, "", PAPER_GRID, Product(factors))

@@ -192,12 +192,14 @@ def test_an_evaluation_whose_manifest_is_wrong_is_one_line(tmp_path: Path, facts
     assert_one_line(run("report", str(tmp_path / "run"), "--out", str(tmp_path / "r.html")))
 
 
-def test_ctrl_c_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("evensight.datasets.stored.store", stop)
-    monkeypatch.setattr(sys, "argv", ["evensight", "generate", "civet-train", "--out", "unused"])
+    monkeypatch.setattr("evensight.datasets.shards.ShardStore.run", stop)
+    monkeypatch.setattr(sys, "argv", ["evensight", "generate", "civet-train", "--out", str(tmp_path / "set")])
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 130

@@ -17,7 +17,7 @@ from evensight.datasets.stored import StoredExamples, store, store_part
 from evensight.errors import InputError
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
-from evensight.scenes.factors import cell_factor, factor
+from evensight.scenes.factors import Factor, cell_factor, factor
 
 SHARD_ROWS = 30
 
@@ -25,9 +25,9 @@ SHARD_ROWS = 30
 def made(seed: int = 0) -> SceneExamples:
     """324 small scenes: eleven shards of 30, the last one of 24."""
     factors = (
-        factor("shape", ("square", "circle")),
+        Factor("shape", ("square", "circle")),
         factor("color", ("red", "green")),
-        factor("size", ("large",)),
+        Factor("size", ("large",)),
         cell_factor(PAPER_GRID),
     )
     return SceneExamples(SceneDesign("few", "", PAPER_GRID, Product(factors)), 64, seed)

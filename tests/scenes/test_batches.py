@@ -47,12 +47,14 @@ def test_neighbours_do_not_touch() -> None:
     composer = Composer(made(part), 336, 0)  # 36 px in cells of 37.3 px
     draw = Batches(composer, 1)
     assert all(np.array_equal(draw([k])[0], render(composer.scene(k))) for k in range(len(composer.design)))
-    with pytest.raises(InputError, match="is 38 x 38 px and leaves its cell of 37 x 37 px: choose smaller sizes"):
+    with pytest.raises(
+        InputError, match=r"reaches 19.0 px sideways .* leaves the cell of 37 x 37 px: choose smaller sizes"
+    ):
         Composer(made({**part, "size": 1}), 336, 0)
 
 
 def test_nothing_reaches_over_the_edge_from_its_centre_of_gravity() -> None:
-    with pytest.raises(InputError, match=r"a drop turned by 0 degrees .* leaves its cell"):
+    with pytest.raises(InputError, match=r"a drop turned by 0 degrees .* leaves the cell"):
         Composer(made({"shape": ["drop"], "size": 1}, anchor="centroid"), 336, 0)
 
 

@@ -6,6 +6,7 @@ from evensight.errors import InputError
 from evensight.photos.backgrounds import PhotoBackgrounds
 from evensight.photos.cutouts import Cutouts
 from evensight.scenes.catalog import DesignFile
+from evensight.scenes.factors import POOLED_GROUNDS, RGB, color
 from evensight.scenes.pools import Pools
 
 
@@ -35,8 +36,15 @@ def pools_for(file: DesignFile, backgrounds: Path | None, photos: Path | None, s
     elif wants_photos and photos is not None:
         ground = PhotoBackgrounds.of_coco(photos, split)
     if wants_objects and photos is not None:
-        cutouts = Cutouts.of_coco(photos, split)
+        cutouts = Cutouts.of_coco(photos, split, grounds=_plain_grounds(file))
     return Pools(ground, cutouts)
+
+
+def _plain_grounds(file: DesignFile) -> list[RGB]:
+    """The plain colours that a design puts real objects on."""
+    parts = (part for part in file.parts if "category" in part)
+    written = (value for part in parts for value in _listed(part.get("background", "black")))
+    return [color(value).rgb for value in written if value not in POOLED_GROUNDS]
 
 
 def _listed(values: object) -> list[object]:

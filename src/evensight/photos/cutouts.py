@@ -38,8 +38,13 @@ MIN_MAIN_PIECE = 0.9
 """The least share of the mask that its largest connected piece has."""
 MIN_BOX_SHARE = 0.2
 """The least share of its box that the mask covers."""
+MIN_CONTRAST = 48
+"""A pixel is told from a ground when a channel differs by so much, of 255."""
+MIN_SHOWN_SHARE = 0.5
+"""The least share of an object's pixels that are told from its plain ground."""
 CACHE_BYTES = 64 * 2**20
 
+_LOOKED_AT_PX = 48
 _SAMPLES = 8
 _FINE_PX = 1_000_000
 """A larger object than that is drawn with one sample a pixel, to save memory."""
@@ -50,6 +55,7 @@ _FAINT = 20
 
 Mask = NDArray[np.uint8]
 """Coverage, 0 to 255, uint8 `[y, x]`."""
+Rgb = tuple[int, int, int]
 Window = tuple[int, int, int, int]
 """Half-open whole pixels of a photograph, `(x0, y0, x1, y1)`."""
 
@@ -106,6 +112,7 @@ class Cutouts:
         categories: Sequence[str] | None = None,
         selection: Selection | None = None,
         *,
+        grounds: Sequence[Rgb] = (),
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         """Chooses the objects of a split that was read with its segmentations.
@@ -114,6 +121,7 @@ class Cutouts:
             split: The split.
             categories: Which categories to take; all of them, if none are given.
             selection: Which objects are fit.
+            grounds: Plain colours that they will be put on: those that can't be seen on one of them are left out.
             cache_bytes: How much of the prepared objects and of the finished cut-outs is kept, of each.
 
         Raises:
@@ -122,19 +130,26 @@ class Cutouts:
         self._selection = selection or Selection()
         self._split = split
         self.rejected = Rejections()
+        self._sources: ByteCache[int, Cutout] = ByteCache(cache_bytes)
+        self._cuts: ByteCache[tuple[int, str, float], Cutout] = ByteCache(cache_bytes)
         self._members = self._chosen(_asked_for(split, categories))
+        if grounds:
+            self._members = self._seen_on(grounds)
         if not self._members:
             raise InputError(
                 f"`{split.name}` has no object that can be cut out; left out: {self.rejected.counts()}; "
                 "ask for other categories or a smaller least side"
             )
-        self._sources: ByteCache[int, Cutout] = ByteCache(cache_bytes)
-        self._cuts: ByteCache[tuple[int, str, float], Cutout] = ByteCache(cache_bytes)
         self.fingerprint = self._hashed()
 
     @classmethod
     def of_coco(
-        cls, root: Path, split: str, categories: Sequence[str] | None = None, min_side_px: int = MIN_SIDE_PX
+        cls,
+        root: Path,
+        split: str,
+        categories: Sequence[str] | None = None,
+        min_side_px: int = MIN_SIDE_PX,
+        grounds: Sequence[Rgb] = (),
     ) -> "Cutouts":
         """Takes the fit objects of a split in COCO's format.
 
@@ -143,11 +158,13 @@ class Cutouts:
             split: The split's name ("val2017").
             categories: Which categories to take; all of them, if none are given.
             min_side_px: The least that the box's shorter side measures.
+            grounds: Plain colours that they will be put on: those that can't be seen on one of them are left out.
 
         Raises:
             InputError: There is no such split or category, or no object is fit.
         """
-        return cls(read_split(root, split, with_segmentations=True), categories, Selection(min_side_px))
+        coco = read_split(root, split, with_segmentations=True)
+        return cls(coco, categories, Selection(min_side_px), grounds=grounds)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -226,6 +243,18 @@ class Cutouts:
                 self.rejected.add(fault, str(thing.id))
         return {category: tuple(fit[category]) for category in sorted(fit)}
 
+    def _seen_on(self, grounds: Sequence[Rgb]) -> dict[str, tuple[CocoObject, ...]]:
+        """The members that can be seen on each of these colours; the others are counted."""
+        seen: dict[str, list[CocoObject]] = defaultdict(list)
+        n = sum(map(len, self._members.values()))
+        members = ((category, k, thing) for category, all_ in self._members.items() for k, thing in enumerate(all_))
+        for category, k, thing in track(members, "looking at cut-outs", n, "objects"):
+            if min(shown_share(self.cut(category, k, _LOOKED_AT_PX), rgb) for rgb in grounds) < MIN_SHOWN_SHARE:
+                self.rejected.add("object in the colours of its plain ground", str(thing.id))
+            else:
+                seen[category].append(thing)
+        return {category: tuple(things) for category, things in seen.items()}
+
     def _hashed(self) -> str:
         things = [thing for members in self._members.values() for thing in members]
         paths = {self._split.images[thing.image_id].path for thing in things}
@@ -236,6 +265,12 @@ class Cutouts:
                 "images": sorted((path.name, hash_file(path)) for path in paths),
             }
         )
+
+
+def shown_share(cut: Cutout, ground: Rgb) -> float:
+    """The share of a cut-out's pixels that can be told from a plain ground behind it."""
+    apart = np.abs(cut.rgb.astype(np.int64) - np.array(ground)).max(axis=2) * cut.alpha / 255
+    return float((apart >= MIN_CONTRAST).sum() / (cut.alpha > 0).sum())
 
 
 def mask_of(segmentation: Any, frame: Frame) -> tuple[Mask, Window]:

@@ -228,7 +228,7 @@ class RowPosition(Task):
 
     @override
     def answer(self, annotation: Annotation) -> str:
-        return ROWS[3 * self.grid.cell_of(annotation.objects[0], annotation.frame).row // self.grid.rows]
+        return ROWS[self.grid.third_of_row(self.grid.cell_of(annotation.objects[0], annotation.frame))]
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ class ColumnPosition(Task):
 
     @override
     def answer(self, annotation: Annotation) -> str:
-        return COLUMNS[3 * self.grid.cell_of(annotation.objects[0], annotation.frame).col // self.grid.cols]
+        return COLUMNS[self.grid.third_of_col(self.grid.cell_of(annotation.objects[0], annotation.frame))]
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ def _factor(name: str, values: object, grid: Grid, pools: Pools) -> Factor:
     if name == "category" and values == ALL:
         return factor(name, pools.objects().categories)
     if name == "arrangement" and values == ALL:
-        return factor(name, range(1, len(grid)))
+        return Factor(name, range(1, len(grid)))
     return factor(name, _listed(values))
 
 
@@ -270,6 +270,7 @@ def _placed(rows: Design, name: str, grid: Grid, seed: int) -> Design:
         )
     if cells_crossed(rows) != grid.cells():
         raise InputError(
-            f"the placement `{name}` draws the cells, so the design can't choose any: leave out `cell` or `placement`"
+            f"the placement `{name}` draws the cells, so the design can't choose some: leave out `cell`, or "
+            "`placement`"
         )
     return Placed(rows, PLACEMENTS[name], seed)

@@ -18,9 +18,9 @@ from evensight.scenes import distractors
 from evensight.scenes.designs import CELL, Design, Part, Row, cells_crossed
 from evensight.scenes.factors import FACTORS, POOLED_GROUNDS, Color, Value, Values, size_share, spelled
 from evensight.scenes.pools import NO_POOLS, Pools
-from evensight.scenes.render import Anchor, Fit, Scene, SceneObject, cell_side_px, placed, room_px
+from evensight.scenes.render import Anchor, Fit, Scene, SceneObject, cell_side_px, placed, reach_of, room_px
 from evensight.scenes.shapes import SHAPES, same_when_rotated
-from evensight.scenes.sprites import Look, extent_px, reach_px
+from evensight.scenes.sprites import Look, Reach, extent_px, reach_px
 
 MIN_EXTENT_PX = 4
 """Below this, shapes can't be told apart."""
@@ -136,7 +136,10 @@ class Composer:
 
     def scene(self, index: int) -> Scene:
         """Scene `index`."""
-        row = self.design.rows[index]
+        return self.scene_of(self.design.rows[index], index)
+
+    def scene_of(self, row: Row, index: int) -> Scene:
+        """Scene `index`, whose row is known."""
         cell = cell_in(row)
         target = self._target(row, cell, index)
         objects: tuple[SceneObject, ...] = (target,)
@@ -301,7 +304,7 @@ def check_drawable(design: SceneDesign, size_px: int, pools: Pools) -> None:
     for background in design.values("background"):
         pools.ground(background)
     if "category" in names:
-        _check_categories(design, pools)
+        _check_categories(design, size_px, pools)
     else:
         _check_shapes(design, size_px, max(sides))
     _check_told_apart(design, size_px)
@@ -313,7 +316,7 @@ def _sizes(design: SceneDesign) -> tuple[Value, ...]:
     return (*design.values("size"), *design.values("distractor_size"))
 
 
-def _check_categories(design: SceneDesign, pools: Pools) -> None:
+def _check_categories(design: SceneDesign, size_px: int, pools: Pools) -> None:
     painted = [name for name in ("color", "sheen", "rotation") if name in design.rows.factor_names]
     if painted:
         raise InputError(
@@ -325,29 +328,43 @@ def _check_categories(design: SceneDesign, pools: Pools) -> None:
             f"the design `{design.name}` wants real objects of {', '.join(missing)}, of which none can be cut out: "
             f"expected some of {', '.join(pools.objects().categories)}"
         )
+    if design.anchor == "centroid":  # else the box is in the middle, and no larger than the cell
+        largest = max(_sizes(design), key=size_share)
+        for category in map(str, design.values("category")):
+            for k in range(pools.objects().count(category)):
+                thing = SceneObject(category, None, "none", largest, Cell(0, 0), member=k)
+                scene = Scene(size_px, design.grid, (thing,), fit=design.fit, anchor=design.anchor)
+                drawn, _, _ = placed(scene, thing, pools)
+                _check_fits(design, size_px, f"`{pools.objects().member_name(category, k)}`", reach_of(drawn))
 
 
 def _check_shapes(design: SceneDesign, size_px: int, side_px: float) -> None:
     turns = [float(str(value)) for value in design.values("rotation")]
-    cell_wh = (size_px / design.grid.cols, size_px / design.grid.rows)
-    is_alone = max(map(int, map(str, design.values("distractors")))) == 0
-    room = [side + 1 if is_alone else int(side) + 1e-6 for side in cell_wh]  # neighbours may not overlap
     for shape in map(str, design.values("shape")):
         for k, turned in enumerate(turns):
             look = Look(shape, (255, 255, 255), "none", turned, design.fit, design.anchor)
-            left, up, right, down = reach_px(look, side_px, size_px % 2)
-            if 2 * max(left, right) > room[0] or 2 * max(up, down) > room[1]:
-                raise InputError(
-                    f"a {shape} turned by {turned:g} degrees is {left + right:.0f} x {up + down:.0f} px and leaves "
-                    f"its cell of {size_px / design.grid.cols:.0f} x {size_px / design.grid.rows:.0f} px: choose "
-                    "smaller sizes, or equal boxes in the middle of the cell (fit: box, anchor: box)"
-                )
+            reach = reach_px(look, side_px, size_px % 2)
+            _check_fits(design, size_px, f"a {shape} turned by {turned:g} degrees", reach)
             twin = next((other for other in turns[:k] if same_when_rotated(SHAPES[shape], turned, other)), None)
             if twin is not None:
                 raise InputError(
                     f"a {shape} turned by {turned:g} degrees looks as one turned by {twin:g}: leave out one of the "
                     "two rotations, or the shape"
                 )
+
+
+def _check_fits(design: SceneDesign, size_px: int, what: str, reach: Reach) -> None:
+    """An object stays in its cell, whose middle its anchor is put on; half a pixel more on each side is rounding."""
+    sideways, upright = max(reach.left_px, reach.right_px), max(reach.up_px, reach.down_px)
+    width, height = size_px / design.grid.cols, size_px / design.grid.rows
+    is_alone = design.values("distractors") == (0,)
+    room = [side + 1 if is_alone else int(side) + 1e-6 for side in (width, height)]  # neighbours may not overlap
+    if 2 * sideways > room[0] or 2 * upright > room[1]:
+        raise InputError(
+            f"{what} reaches {sideways:.1f} px sideways and {upright:.1f} px up or down from what is put in the "
+            f"middle of its cell, and leaves the cell of {width:.0f} x {height:.0f} px: choose smaller sizes, or "
+            "equal boxes in the middle of the cell (fit: box, anchor: box)"
+        )
 
 
 def _check_told_apart(design: SceneDesign, size_px: int) -> None:

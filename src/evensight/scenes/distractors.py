@@ -12,6 +12,7 @@ shows, so that what a test holds out isn't met in training as a bystander.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import sqrt
 
 from evensight.annotations import Cell, Grid
 from evensight.errors import InputError
@@ -22,7 +23,9 @@ Look = tuple[str, str]
 
 MAX_TRIES = 2000
 NEARER_BY = 1.06
-"""How much farther the second nearest object is at least, where a question asks for the nearest."""
+"""How many times as far the second nearest object is at least, where a question asks for the nearest."""
+NEARER_BY_SHARE = 0.021
+"""How much farther it is besides, in image sides: two pixels of 96 or more, for what rounding takes away."""
 
 
 def pattern(grid: Grid, n: int, number: int, seed: int) -> tuple[tuple[int, int], ...]:
@@ -107,6 +110,6 @@ def _is_distinct(grid: Grid, steps: tuple[tuple[int, int], ...]) -> bool:
             (cell.row - target.row) ** 2 / grid.rows**2 + (cell.col - target.col) ** 2 / grid.cols**2
             for cell in cells(grid, target, steps)
         )
-        if squares[1] < squares[0] * NEARER_BY**2:
+        if sqrt(squares[1]) < sqrt(squares[0]) * NEARER_BY + NEARER_BY_SHARE:
             return False
     return True

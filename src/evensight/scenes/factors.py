@@ -63,7 +63,6 @@ DISTRACTOR_KINDS = ("any", "same-shape", "same-color", "hard")
 MAX_DISTRACTORS = 8
 MAX_REPLICATE = 10**9
 MIN_SIZE_SHARE = 0.05
-_SPELLED_OUT = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,6 @@ class Factor:
             return f"cell{{{len(self.values)}}}"
         if isinstance(self.values, range):
             return f"{self.name}{{{self.values[0]} to {self.values[-1]}}}"
-        if len(self.values) > _SPELLED_OUT and self.values == tuple(range(1, len(self.values) + 1)):
-            return f"{self.name}{{1 to {len(self.values)}}}"
         separator = "; " if self.name == "cell" else ", "
         return f"{self.name}{{{separator.join(map(spelled, self.values))}}}"
 
@@ -241,7 +238,7 @@ def _size(written: object) -> Value:
         number = 0.0
     if not MIN_SIZE_SHARE <= number <= 1:
         raise ValueError(f"expected {', '.join(SIZES)}, or a share of the cell's side from {MIN_SIZE_SHARE} to 1")
-    return number
+    return int(number) if number == 1 else number
 
 
 def _background(written: object) -> Value:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from evensight.annotations import Annotation, Box, Cell, Frame, Grid, Object
 from evensight.scenes.factors import BLACK, RGB, Color, Value, size_share
 from evensight.scenes.pools import NO_POOLS, Pools
-from evensight.scenes.sprites import AREA_SHARE, Look, Sprite, cut_sprite, sprite
+from evensight.scenes.sprites import AREA_SHARE, Look, Reach, Sprite, cut_sprite, sprite
 
 Image = NDArray[np.uint8]
 """RGB pixels, uint8 `[height, width, 3]`."""
@@ -116,18 +116,21 @@ def placed(scene: Scene, thing: SceneObject, pools: Pools) -> tuple[Sprite, int,
 
 def room_px(grid: Grid, size_px: int, drawn: Sprite) -> tuple[int, int]:
     """How far the sprite's window can be moved to either side, `(x, y)`, before the object leaves its cell."""
-    reach = [max(drawn.window_px / 2 - o, o + n - drawn.window_px / 2) for o, n in _spans(drawn)]
-    return (max(0, int(size_px / grid.cols / 2 - reach[0])), max(0, int(size_px / grid.rows / 2 - reach[1])))
+    reach = reach_of(drawn)
+    sideways, upright = max(reach.left_px, reach.right_px), max(reach.up_px, reach.down_px)
+    return max(0, int(size_px / grid.cols / 2 - sideways)), max(0, int(size_px / grid.rows / 2 - upright))
+
+
+def reach_of(drawn: Sprite) -> Reach:
+    """How far a sprite reaches from the middle of its window."""
+    height, width = drawn.alpha.shape
+    x, y = (drawn.window_px / 2 - offset for offset in drawn.offset_px)
+    return Reach(x, y, width - x, height - y)
 
 
 def cell_side_px(grid: Grid, size_px: int) -> float:
     """The shorter side of a cell; sizes are shares of it."""
     return size_px / max(grid.rows, grid.cols)
-
-
-def _spans(drawn: Sprite) -> tuple[tuple[int, int], tuple[int, int]]:
-    height, width = drawn.alpha.shape
-    return (drawn.offset_px[0], width), (drawn.offset_px[1], height)
 
 
 def _sprite(scene: Scene, thing: SceneObject, pools: Pools) -> Sprite:
