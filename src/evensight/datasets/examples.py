@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from evensight.annotations import Annotation, Box, Cell, Frame, Grid, Object
@@ -89,6 +91,10 @@ class ExampleSet(ABC):
     @abstractmethod
     def image(self, index: int) -> Image.Image:
         """The image of example `index`, RGB."""
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        """The image of example `index`, uint8 `[height, width, 3]`; not to be written to."""
+        return np.asarray(self.image(index))
 
     def encoded(self, index: int) -> bytes:
         """The image of example `index` as the bytes of a PNG or JPEG file."""

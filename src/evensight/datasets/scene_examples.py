@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import override
 
@@ -149,7 +151,11 @@ class SceneExamples(ExampleSet):
 
     @override
     def image(self, index: int) -> Image.Image:
-        return Image.fromarray(render(self._composer.scene(index), self._composer.pools))
+        return Image.fromarray(self.pixels(index))
+
+    @override
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        return render(self._composer.scene(index), self._composer.pools)
 
 
 def _task_for(design: SceneDesign, name: str) -> Task:

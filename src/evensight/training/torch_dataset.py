@@ -96,7 +96,7 @@ class SceneDataset(Dataset[Item]):
             raise IndexError(f"the dataset has places 0 to {len(self) - 1}, got {place}")
         index = self._order[place]
         example = self._examples[index]
-        pixels = np.array(self._examples.image(index), dtype=np.uint8)  # a copy: torch wants to write
+        pixels = np.array(self._examples.pixels(index), dtype=np.uint8)  # a copy: torch wants to write
         question = example.question
         return {
             "index": index,
