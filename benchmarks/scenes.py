@@ -38,7 +38,6 @@ from typing_extensions import override
 
 import evensight
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
-from evensight.datasets.formats import storing
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.randomness import Permutation
 from evensight.runs import write_json, write_text
@@ -46,6 +45,7 @@ from evensight.scenes.batches import Batches
 from evensight.scenes.catalog import build, design, design_file
 from evensight.scenes.compose import Composer, SceneDesign
 from evensight.scenes.render import render
+from evensight.storage.formats import storing
 
 DESIGN = "civet-full"
 BATCH = 64

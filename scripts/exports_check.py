@@ -19,12 +19,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("USE_HF", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from evensight.datasets.export import export
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.datasets.stored import StoredExamples, store
+from evensight.exchange.export import export
 from evensight.models.embedded import EMBEDDED_FOLDER
 from evensight.runs import one_line
 from evensight.scenes.catalog import design
+from evensight.storage.stored import StoredExamples, store
 
 N = 40
 SIZE_PX = 108

@@ -24,10 +24,10 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 import ray
 from ray.cluster_utils import Cluster
 
-from evensight.datasets.generate import Order
-from evensight.datasets.ray_engine import RayJob, store_with_ray
-from evensight.datasets.stored import StoredExamples, store
+from evensight.datasets.orders import Order
 from evensight.runs import hash_files
+from evensight.storage.ray_engine import RayJob, store_with_ray
+from evensight.storage.stored import StoredExamples, store
 
 ORDER, SHARD_ROWS = Order("civet-test"), 200
 N_WORKERS = 2

@@ -12,9 +12,12 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "evensight"
 FLOORS = (
-    ("errors", "annotations", "statistics", "runs", "progress", "settings", "randomness", "memory"),
+    ("errors", "annotations", "statistics", "runs", "progress", "settings", "randomness", "memory", "png"),
     ("scenes", "photos", "questions"),
     ("datasets",),
+    ("storage",),
+    ("exchange",),
+    ("audits",),
     ("models",),
     ("training", "evaluation", "probing"),
     ("reports",),

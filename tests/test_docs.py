@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from evensight import cli
-from evensight.datasets.generate import Order
+from evensight.datasets.orders import Order
 from evensight.questions.catalog import TASKS
 
 ROOT = Path(__file__).parents[1]

@@ -14,10 +14,10 @@ from typer.testing import CliRunner, Result
 from evensight import cli
 from evensight.annotations import PAPER_GRID
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.datasets.stored import store
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import Factor, cell_factor, factor
+from evensight.storage.stored import store
 
 MakeCoco = Callable[..., Path]
 

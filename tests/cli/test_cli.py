@@ -198,7 +198,7 @@ def test_ctrl_c_says_what_to_do(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("evensight.datasets.shards.ShardStore.run", stop)
+    monkeypatch.setattr("evensight.storage.shards.ShardStore.run", stop)
     monkeypatch.setattr(sys, "argv", ["evensight", "generate", "civet-train", "--out", str(tmp_path / "set")])
     with pytest.raises(SystemExit) as stopped:
         cli.main()

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from evensight.annotations import AREAS
-from evensight.datasets.audit import audit
+from evensight.audits.audit import audit
 from evensight.datasets.photo_examples import PhotoExamples
-from evensight.datasets.stored import DATA_NAME, StoredExamples, store
 from evensight.errors import InputError
+from evensight.storage.stored import DATA_NAME, StoredExamples, store
 
 MakeCoco = Callable[..., Path]
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evensight.annotations import AREAS, Grid
+from evensight.audits.audit import audit
 from evensight.datasets import slots
-from evensight.datasets.audit import audit
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.questions.catalog import TASKS

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 import pytest
 from typing_extensions import override
 
-from evensight.datasets.audit import audit
-from evensight.datasets.columns import AuditTable, column
-from evensight.datasets.leakage import leakage
+from evensight.audits.audit import audit
+from evensight.audits.columns import AuditTable, column
+from evensight.audits.leakage import leakage
 from evensight.errors import InputError
 from evensight.reports.balance import build_balance_report, overview_svg, pair_svg, places_svg
 from evensight.reports.colors import fill

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from evensight.annotations import PAPER_GRID, Cell
-from evensight.datasets.generate import Order
+from evensight.datasets.orders import Order
 from evensight.errors import InputError
 from evensight.scenes.catalog import design, design_file, names
 from evensight.scenes.compose import Composer

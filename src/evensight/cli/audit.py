@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from evensight.datasets.audit import Audit, Balance
-    from evensight.datasets.leakage import Leakage
+    from evensight.audits.audit import Audit, Balance
+    from evensight.audits.leakage import Leakage
 
 _MOST_UNCLAIMED = 15
 _MOST_LISTED = 20
@@ -45,11 +45,11 @@ def audit(
     import shlex
     from dataclasses import replace
 
-    from evensight.datasets.audit import audit as counted
-    from evensight.datasets.foreign import open_table
-    from evensight.datasets.leakage import leakages
-    from evensight.datasets.pixels import look_at
-    from evensight.datasets.redrawn import faults_of_stored
+    from evensight.audits.audit import audit as counted
+    from evensight.audits.foreign import open_table
+    from evensight.audits.leakage import leakages
+    from evensight.audits.pixels import look_at
+    from evensight.audits.redrawn import faults_of_stored
 
     tables = [open_table(path, split) for path in sets]
     pictures = [look_at(table) if pixels and table.picture is not None else None for table in tables]

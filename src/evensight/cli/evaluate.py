@@ -21,11 +21,11 @@ def evaluate(
     """
     from rich.console import Console
 
-    from evensight.datasets.stored import StoredExamples
     from evensight.evaluation.ask import evaluate as run
     from evensight.evaluation.results import read_results
     from evensight.evaluation.summary import summarise
     from evensight.reports.tables import headline_table
+    from evensight.storage.stored import StoredExamples
 
     examples = StoredExamples(data)
     run(model, adapter, examples, out, batch_size)

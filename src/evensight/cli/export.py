@@ -15,10 +15,10 @@ def export(
 
     Example: `evensight export data/civet-train --to trl --out data/civet-train-trl`
     """
-    from evensight.datasets.export import FORMATS
-    from evensight.datasets.export import export as written
-    from evensight.datasets.stored import StoredExamples
     from evensight.errors import one_of
+    from evensight.exchange.export import FORMATS
+    from evensight.exchange.export import export as written
+    from evensight.storage.stored import StoredExamples
 
     if to not in FORMATS:  # before a large set is read
         raise one_of("the format", to, FORMATS)

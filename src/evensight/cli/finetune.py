@@ -30,7 +30,7 @@ def finetune(
 
     Example: `evensight finetune --model embedded --data data/civet-train --out runs/balanced`
     """
-    from evensight.datasets.stored import StoredExamples
+    from evensight.storage.stored import StoredExamples
     from evensight.training.finetune import config_for
     from evensight.training.finetune import finetune as run
 

@@ -60,17 +60,18 @@ def generate(
 
     Example: `evensight generate civet-train --out data/civet-train`
     """
-    from evensight.datasets.formats import part_of, storing
-    from evensight.datasets.generate import Order
+    from evensight.audits.certificate import card_notes
+    from evensight.datasets.orders import Order
     from evensight.errors import InputError
     from evensight.runs import RunManifest
+    from evensight.storage.formats import part_of, storing
 
     order = Order(design, size, seed, task, part, instruction, photos, split, backgrounds)
     share = part_of(shard) if shard else (1, 1)
     examples = order.examples()
-    notes = order.notes(examples, limit)
+    notes = card_notes(order, examples, limit)
     if engine is Engine.RAY:
-        from evensight.datasets.ray_engine import RayJob, store_with_ray
+        from evensight.storage.ray_engine import RayJob, store_with_ray
 
         if shard:
             raise InputError("`--shard` and `--engine ray` don't go together: Ray shares the work out by itself")

@@ -29,10 +29,10 @@ def civet(
 
     Example: `evensight import civet data/rq1 --kind position_absolute --out data/rq1-set`
     """
-    from evensight.datasets.civet import CivetExamples
-    from evensight.datasets.civet_answers import KINDS
-    from evensight.datasets.stored import store
+    from evensight.exchange.civet import CivetExamples
+    from evensight.exchange.civet_answers import KINDS
     from evensight.questions.tasks import INSTRUCTION
+    from evensight.storage.stored import store
 
     asked = INSTRUCTION if instruction is None else instruction
     manifest = store(CivetExamples(folder, tuple(kind or KINDS), asked), out)

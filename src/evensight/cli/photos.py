@@ -29,7 +29,7 @@ def photos(
         raise InputError("`--out` is missing: expected the folder to make")
 
     from evensight.datasets.photo_examples import PhotoExamples
-    from evensight.datasets.stored import store
+    from evensight.storage.stored import store
 
     manifest = store(PhotoExamples(root, split, seed), out)
     notes = manifest.facts["notes"]

@@ -10,9 +10,9 @@ from typing_extensions import override
 
 from evensight.annotations import Annotation
 from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
-from evensight.datasets.png import encode_any, splicer
 from evensight.datasets.slots import slots
 from evensight.errors import InputError
+from evensight.png import encode_any, splicer
 from evensight.questions.catalog import task_named
 from evensight.questions.tasks import INSTRUCTION, Question, Task, ask
 from evensight.scenes.batches import ground_rgb, is_plain, patches

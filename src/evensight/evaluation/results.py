@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from evensight.annotations import Grid
 from evensight.datasets.examples import Example
-from evensight.datasets.stored import example_row
-from evensight.datasets.stored import schema as stored_schema
 from evensight.errors import InputError
 from evensight.questions.parsing import Outcome, outcome, parse_answer
 from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, one_line
+from evensight.storage.stored import example_row
+from evensight.storage.stored import schema as stored_schema
 
 RESULTS_NAME = "results.parquet"
 

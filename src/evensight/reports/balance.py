@@ -17,9 +17,9 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from evensight import __version__
-from evensight.datasets.audit import Audit, Balance
-from evensight.datasets.columns import AuditTable
-from evensight.datasets.leakage import Leakage
+from evensight.audits.audit import Audit, Balance
+from evensight.audits.columns import AuditTable
+from evensight.audits.leakage import Leakage
 from evensight.errors import InputError
 from evensight.reports import wording
 from evensight.reports.colors import fill, ink

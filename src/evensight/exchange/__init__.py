@@ -1,0 +1,1 @@
+"""Sets for other tools and from other generators."""

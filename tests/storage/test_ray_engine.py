@@ -1,0 +1,59 @@
+"""What Ray does to the shards is checked by `scripts/ray_check.py`, on a cluster with a worker killed."""
+
+import pickle
+import sys
+from pathlib import Path
+
+import pytest
+
+from evensight.datasets.scene_examples import SceneExamples
+from evensight.errors import InputError
+from evensight.runs import hash_files
+from evensight.scenes.catalog import design
+from evensight.storage.ray_engine import RayJob, store_with_ray
+from evensight.storage.stored import store
+
+N, SHARD_ROWS = 50, 15
+
+
+def made() -> SceneExamples:
+    return SceneExamples(design("civet-test"), 64, 0)
+
+
+def job(out: Path) -> RayJob:
+    return RayJob(made, out, limit=N, shard_rows=SHARD_ROWS)
+
+
+def test_what_workers_write_is_what_is_written_without_them(tmp_path: Path) -> None:
+    store(made(), tmp_path / "alone", N, shard_rows=SHARD_ROWS)
+    out = tmp_path / "together"
+    sent = pickle.dumps(job(out))
+    for shard in (3, 0, 2, 2, 1):  # lost and done again included
+        pickle.loads(sent)({"id": [shard]})
+    assert job(out).store().missing() == []
+    job(out).store().complete()
+    assert hash_files(out) == hash_files(tmp_path / "alone")
+
+
+def test_without_ray_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "ray.data", raising=False)
+    with pytest.raises(InputError, match=r"pip install 'evensight\[ray\]'"):
+        store_with_ray(job(tmp_path / "set"))
+    assert not (tmp_path / "set").exists()
+
+
+def test_ray_makes_the_same_folder(tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    store(made(), tmp_path / "alone", N, shard_rows=SHARD_ROWS)
+    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": ":".join(sys.path)}})
+    try:
+        for _ in range(2):  # the second time there is nothing to do
+            store_with_ray(RayJob(_made_on_a_worker, tmp_path / "ray", limit=N, shard_rows=SHARD_ROWS))
+    finally:
+        ray.shutdown()
+    assert hash_files(tmp_path / "ray") == hash_files(tmp_path / "alone")
+
+
+def _made_on_a_worker() -> SceneExamples:
+    return made()
