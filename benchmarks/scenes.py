@@ -301,7 +301,7 @@ def without_pixels(examples: SceneExamples, n: int) -> int:
 def with_pixels(examples: SceneExamples, n: int) -> int:
     """Makes n examples and their pictures."""
     for k in range(n):
-        examples.image(k)
+        examples.pixels(k)
         examples[k]
     return 0
 

@@ -60,7 +60,7 @@ def test_the_areas_of_the_paper_grid_are_blocks_of_three_by_three() -> None:
     [
         (Grid(3, 3), [0, 1, 2], [0, 1, 2]),
         (Grid(6, 12), [0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]),
-        (Grid(4, 5), [0, 0, 1, 2], [0, 0, 1, 1, 2]),
+        (Grid(4, 5), [0, 1, 1, 2], [0, 0, 1, 2, 2]),
     ],
 )
 def test_other_grids_fold_into_the_areas(grid: Grid, rows: list[int], cols: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""What Ray does to the shards is checked by `scripts/ray_check.py`, on a cluster with a worker killed."""
+"""What Ray itself does to the shards is checked by `make ray`, on a cluster with a worker killed."""
 
 import pickle
 import sys
@@ -41,19 +41,3 @@ def test_without_ray_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(InputError, match=r"pip install 'evensight\[ray\]'"):
         store_with_ray(job(tmp_path / "set"))
     assert not (tmp_path / "set").exists()
-
-
-def test_ray_makes_the_same_folder(tmp_path: Path) -> None:
-    ray = pytest.importorskip("ray")
-    store(made(), tmp_path / "alone", N, shard_rows=SHARD_ROWS)
-    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": ":".join(sys.path)}})
-    try:
-        for _ in range(2):  # the second time there is nothing to do
-            store_with_ray(RayJob(_made_on_a_worker, tmp_path / "ray", limit=N, shard_rows=SHARD_ROWS))
-    finally:
-        ray.shutdown()
-    assert hash_files(tmp_path / "ray") == hash_files(tmp_path / "alone")
-
-
-def _made_on_a_worker() -> SceneExamples:
-    return made()
