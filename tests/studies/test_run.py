@@ -11,6 +11,7 @@ from evensight.cli import app
 from evensight.errors import InputError
 from evensight.evaluation.results import read_results
 from evensight.scenes import catalog
+from evensight.studies import run
 from evensight.studies.plan import Condition, Study, StudyTest
 from evensight.studies.run import StudyResult, _claim, run_study, study_evaluations
 
@@ -158,3 +159,9 @@ def test_what_a_kill_left_half_written_is_not_in_the_way(tmp_path: Path) -> None
     (tmp_path / ".partial-1-study.json").write_text("{")
     _claim(mini_study(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"study.json"}
+
+
+def test_a_design_is_asked_its_own_question() -> None:
+    asked = Study(name="s", conditions={"base": Condition()}, tests={"near": StudyTest(design="nearest")})
+    examples, _ = run._tests(asked)
+    assert examples["near"].info.config["task"] == "nearest-object"

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from evensight.datasets.examples import ExampleSet
+from evensight.datasets.orders import Order
 from evensight.datasets.photo_examples import PhotoExamples
-from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.evaluation.ask import evaluate
 from evensight.evaluation.results import Results, read_results
@@ -26,7 +26,6 @@ from evensight.evaluation.summary import Summary, summarise
 from evensight.photos.coco import has_split
 from evensight.reports.html import build_report
 from evensight.runs import RunFolder, read_json, write_json
-from evensight.scenes.catalog import design
 from evensight.settings import checked
 from evensight.studies.plan import Study
 from evensight.training.finetune import config_for, finetune
@@ -126,7 +125,7 @@ def _training_sets(study: Study) -> dict[str, ExampleSet | None]:
     return {
         name: None
         if condition.train is None
-        else SceneExamples(design(condition.train, study.seed), study.size_px, study.seed)
+        else Order(condition.train, study.size_px, study.seed).examples()
         for name, condition in study.conditions.items()
     }
 
@@ -137,7 +136,7 @@ def _tests(study: Study) -> tuple[dict[str, ExampleSet], list[str]]:
     skipped = []
     for name, test in study.tests.items():
         if test.design is not None:
-            tests[name] = SceneExamples(design(test.design, study.seed), study.size_px, study.seed)
+            tests[name] = Order(test.design, study.size_px, study.seed).examples()
         elif test.photos is not None:
             root = photos_root()
             if has_split(root, test.photos):
