@@ -268,7 +268,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "a placement of chosen cells": (
         "name: a\nplacement: photo-main-object\nparts: [{shape: star, cell: center}]",
-        "leave out `cell` or `placement`",
+        "leave out `cell`, or `placement`",
     ),
     "a small grid": ("name: a\ngrid: 2x9\nparts: [{shape: star}]", "at least 3 x 3 cells"),
     "a huge grid": ("name: a\ngrid: 9999x9999\nparts: [{shape: star}]", "too fine"),
