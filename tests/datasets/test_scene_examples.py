@@ -202,3 +202,10 @@ def test_who_has_read_the_other_questions_but_sees_no_picture_only_guesses(name:
         for key, question in zip(words[n_train:], asked[n_train:], strict=True)
     )
     assert right / (len(asked) - n_train) < chance + 0.08  # it was 0.71, 0.90 and 0.40
+
+
+def test_backgrounds_that_real_objects_leave_out_by_category_claim_no_balance() -> None:
+    claim = ("cell", "background_member")
+    real = own({"category": ["cat", "dog"], "background": ["photo"]})
+    assert claim not in SceneExamples(real, 240, 0, pools=POOLS).info.balanced
+    assert claim in SceneExamples(own({**OBJECTS, "background": ["photo"]}), 240, 0, pools=POOLS).info.balanced
