@@ -14,7 +14,8 @@ from evensight.annotations import PAPER_GRID, Frame
 from evensight.datasets.examples import Example
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
-from evensight.scenes.catalog import design
+from evensight.randomness import shuffled
+from evensight.scenes.catalog import design, design_file
 from evensight.scenes.compose import Composer
 from evensight.scenes.render import render
 from made_designs import OBJECTS, POOLS
@@ -44,7 +45,8 @@ def test_an_example_is_the_same_twice_and_in_any_order(name: str) -> None:
 ANOTHER_PROCESS = """
 import hashlib, json
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.scenes.catalog import design
+from evensight.randomness import shuffled
+from evensight.scenes.catalog import design, design_file
 made = SceneExamples(design("civet-train-photo", 1), 108, 1)
 shown = [(made[k].id, made[k].question.text, hashlib.sha256(made.encoded(k)).hexdigest()) for k in (1600, 3)]
 print(json.dumps([shown, made.hash]))
@@ -184,3 +186,26 @@ def test_a_set_of_ten_to_the_ten_scenes_is_asked_at_once() -> None:
     assert len(found) == 9 * 81 * 10**8
     last = found[len(found) - 1]
     assert (last.attributes["replicate"], last.cell.row, last.area) == (str(10**8), 8, "bottom right")
+
+
+@pytest.mark.parametrize(("name", "chance"), [("nearest", 1 / 3), ("sizes", 1 / 3), ("relations", 1 / 8)])
+def test_who_has_read_the_other_questions_but_sees_no_picture_only_guesses(name: str, chance: float) -> None:
+    found = SceneExamples(design(name), 96, 0, design_file(name).task)
+    asked = [found[k].question for k in shuffled(range(len(found)), 1, "order")[:9000]]
+    words = [(q.text.partition(" Choose from")[0], tuple(sorted(q.options))) for q in asked]
+    met: dict[object, Counter[str]] = {}
+    n_train = len(asked) * 4 // 5
+    for key, question in zip(words[:n_train], asked[:n_train], strict=True):
+        met.setdefault(key, Counter())[question.answer] += 1
+    right = sum(
+        key in met and met[key].most_common(1)[0][0] == question.answer
+        for key, question in zip(words[n_train:], asked[n_train:], strict=True)
+    )
+    assert right / (len(asked) - n_train) < chance + 0.08  # it was 0.71, 0.90 and 0.40
+
+
+def test_backgrounds_that_real_objects_leave_out_by_category_claim_no_balance() -> None:
+    claim = ("cell", "background_member")
+    real = own({"category": ["cat", "dog"], "background": ["photo"]})
+    assert claim not in SceneExamples(real, 240, 0, pools=POOLS).info.balanced
+    assert claim in SceneExamples(own({**OBJECTS, "background": ["photo"]}), 240, 0, pools=POOLS).info.balanced

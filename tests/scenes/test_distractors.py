@@ -104,15 +104,28 @@ def test_others_differ_from_the_target_also_where_objects_have_different_cells()
         assert len({thing.cell for thing in scene.objects}) == len(scene.objects)
 
 
-def test_the_others_stay_the_same_while_the_target_goes_through_its_cells() -> None:
+def test_the_steps_to_the_others_stay_the_same_while_the_target_goes_through_its_cells() -> None:
     held = [{"shape": "star", "cell": ["0,0", "center"]}]
     seen: dict[object, set[object]] = {}
     composer = Composer(made({**OBJECTS, "distractors": 3}, without=held), 240, 0)
     for k in range(len(composer.design)):
         target, *others = composer.scene(k).objects
         steps = [((o.cell.row - target.cell.row) % 9, (o.cell.col - target.cell.col) % 9) for o in others]
-        seen.setdefault(composer.design.shown(k), set()).add((tuple(map(look, others)), tuple(steps)))
+        seen.setdefault(composer.design.shown(k), set()).add(tuple(steps))
     assert all(len(each) == 1 for each in seen.values())
+
+
+@pytest.mark.parametrize("kind", ["any", "hard", "same-shape"])
+def test_whatever_is_shown_every_look_that_fits_is_each_of_the_others_equally_often(kind: str) -> None:
+    # 81 cells, 8 looks that fit ("any"), 2 of the same shape, and 2 of the same color
+    composer = Composer(made({**OBJECTS, "distractors": 2, "distractor_kind": kind}), 240, 0)
+    met: dict[int, Counter[object]] = {}
+    for k in range(len(composer.design)):
+        _, *others = map(look, composer.scene(k).objects)
+        met.setdefault(composer.design.shown(k), Counter()).update(enumerate(others))
+    for counted in met.values():
+        assert len(counted) == {"any": 16, "hard": 8, "same-shape": 4}[kind]
+        assert max(counted.values()) - min(counted.values()) <= 2
 
 
 def test_nothing_is_in_the_color_of_its_ground() -> None:

@@ -129,7 +129,11 @@ def _by_place(composer: Composer, task: Task) -> SlotOf:
     """The answer follows from the cell, and everything is shown once in each cell."""
     cells = composer.design.crossed_cells or ()
     answers = [_asked(composer, task, index)[0] for index in range(len(cells))]
-    n_with, rank_of = Counter(answers), [answers[:k].count(answer) for k, answer in enumerate(answers)]
+    n_with: Counter[str] = Counter()
+    rank_of = []
+    for answer in answers:
+        rank_of.append(n_with[answer])
+        n_with[answer] += 1
 
     def slot(index: int, annotation: Annotation) -> int:
         shown, cell = divmod(index, len(cells))

@@ -124,7 +124,7 @@ class Composer:
         self._cell_number = {cell: k for k, cell in enumerate(design.grid.cells())}
         self._is_real = "category" in design.rows.factor_names
         self._has_pool = any(value in POOLED_GROUNDS for value in design.values("background"))
-        self._others = lru_cache(maxsize=256)(self._others_of)
+        self._groups = lru_cache(maxsize=256)(self._groups_of)
         self._members = lru_cache(maxsize=1024)(self._members_of)
         check_drawable(design, size_px, pools)
         for background in design.values("background") if self._is_real else ():
@@ -205,7 +205,7 @@ class Composer:
 
     def _distractors(self, row: Row, target: SceneObject, index: int) -> Iterator[SceneObject]:
         n = int(str(row["distractors"]))
-        others = self._others(*self.design.rows.shown(index))
+        others = self._others(row, target.cell, index)
         number = self._arrangement(row, index)
         steps = self._pattern(self.design.grid, n, number, self.seed)
         for other, cell in zip(others, distractors.cells(self.design.grid, target.cell, steps), strict=True):
@@ -219,16 +219,26 @@ class Composer:
             return int(str(row["arrangement"])) - 1
         return self.design.rows.shown_number_among(index, "distractors")
 
-    def _others_of(self, shown: int, index: int) -> tuple[SceneObject, ...]:
-        """The distractors of what is shown, their cells aside."""
+    def _others(self, row: Row, cell: Cell, index: int) -> list[SceneObject]:
+        """The distractors of scene `index`, their cells aside."""
+        shown, first = self.design.rows.shown(index)
+        turn = self._turns[self._cell_number[cell]]
+        names = distractors.chosen(self._groups(shown, first), int(str(row["distractors"])), turn)
+        return [self._other(name, row, shown, k) for k, name in enumerate(names)]
+
+    def _groups_of(self, shown: int, index: int) -> list[list[distractors.Look]]:
+        """What the distractors of what is shown may look like."""
         row = self.design.rows[index]
         color = "" if self._is_real else str(row.get("color", _WHITE))
         look = (str(row["category"] if self._is_real else row["shape"]), color)
         ground = row.get("background", _BLACK)
         seen = [other for other, its_color in self._looks.items() if _is_seen(its_color, ground)]
         groups = distractors.candidates(look, seen, str(row.get("distractor_kind", "any")))
-        names = distractors.chosen(groups, int(str(row["distractors"])), shown, self.seed)
-        return tuple(self._other(name, row, shown, k) for k, name in enumerate(names))
+        return distractors.drawn(groups, shown, self.seed)
+
+    @cached_property
+    def _turns(self) -> list[int]:
+        return shuffled(range(len(self._cell_number)), self.seed, "distractor-looks by cell")
 
     def _other(self, look: distractors.Look, row: Row, shown: int, k: int) -> SceneObject:
         def drawn(name: str) -> Value:
@@ -441,7 +451,7 @@ def _check_enough(part: Part, known: Mapping[distractors.Look, Value]) -> None:
         for target in targets:
             if target in seen and known[target] in factors.get("color", (_WHITE, "")):
                 for kind in map(str, factors.get("distractor_kind", ("any",))):
-                    distractors.chosen(distractors.candidates(target, seen, kind), most, 0, 0)
+                    distractors.chosen(distractors.candidates(target, seen, kind), most, 0)
 
 
 _BLACK = FACTORS["background"].default or ""

@@ -7,7 +7,8 @@ target, in all cells equally often. The steps of the patterns are dealt: each di
 often, to one.
 
 *What they are.* None has the target's description, nor another's. They are combinations that the design itself
-shows, so that what a test holds out isn't met in training as a bystander.
+shows, so that what a test holds out isn't met in training as a bystander. They change with the cell: the words of a
+question, which name them, don't tell what is asked.
 """
 
 from collections.abc import Sequence
@@ -76,16 +77,26 @@ def candidates(target: Look, looks: Sequence[Look], kind: str) -> list[tuple[Loo
             return [shape, color]
 
 
-def chosen(groups: Sequence[Sequence[Look]], n: int, number: int, seed: int) -> list[Look]:
-    """N different looks, drawn from the groups by turns.
+def drawn(groups: Sequence[Sequence[Look]], number: int, seed: int) -> list[list[Look]]:
+    """The groups, each in an order that is drawn for what is shown as number `number`."""
+    return [shuffled(group, seed, "distractor-looks", number, k) for k, group in enumerate(groups)]
+
+
+def chosen(groups: Sequence[Sequence[Look]], n: int, turn: int) -> list[Look]:
+    """N different looks, taken from the groups by turns: turn `turn` of all the ways to choose and to order them.
+
+    Each cell has its turn, so that over the cells every look that fits stands beside what is shown, the same looks
+    in another order: were it always the same, the words of a question that names them would give the answer away.
 
     Raises:
         InputError: There are fewer.
     """
-    drawn = [shuffled(group, seed, "distractor-looks", number, k) for k, group in enumerate(groups)]
+    if not n:
+        return []
+    left = [_from(group, turn) for group in groups]
     found: list[Look] = []
-    while len(found) < n and any(drawn):
-        for group in drawn:
+    while len(found) < n and any(left):
+        for group in left:
             if group and len(found) < n:
                 found.append(group.pop())
     if len(found) < n:
@@ -93,7 +104,13 @@ def chosen(groups: Sequence[Sequence[Look]], n: int, number: int, seed: int) -> 
             f"{n} distractors need as many descriptions that are not the target's; the design has {len(found)}: give "
             "it more shapes or colours, or choose fewer distractors or another kind"
         )
-    return found
+    return _from(found, turn // max(map(len, groups)))  # who is where changes once all looks have had their turn
+
+
+def _from(looks: Sequence[Look], turn: int) -> list[Look]:
+    """The looks from number `turn` on, around their end."""
+    start = turn % len(looks) if looks else 0
+    return [*looks[start:], *looks[:start]]
 
 
 @lru_cache(maxsize=64)
