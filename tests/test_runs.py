@@ -504,3 +504,14 @@ def test_a_number_that_is_none_is_not_json(tmp_path: Path, content: bytes) -> No
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(InputError, match="can't be read as a run manifest"):
         read_json(tmp_path / "a.json", "run manifest")
+
+
+def test_a_folder_that_is_refused_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError), RunFolder(tmp_path).locked():
+        RunFolder(tmp_path).begin("dataset", "fingerprint")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    (tmp_path / ".lock").write_text("mine too")
+    with pytest.raises(InputError), RunFolder(tmp_path).locked():
+        RunFolder(tmp_path).begin("dataset", "fingerprint")
+    assert (tmp_path / ".lock").read_text() == "mine too"

@@ -322,7 +322,8 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise InputError(f"`{self.path}` can't be a folder: there is a file of that name") from error
-        with (self.path / ".lock").open("w") as lock:
+        had_lock = (self.path / ".lock").exists()
+        with (self.path / ".lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -333,9 +334,17 @@ class RunFolder:
             try:
                 yield
             except BaseException:
-                if [path.name for path in self.path.iterdir()] == [".lock"]:  # refused before anything was done
-                    shutil.rmtree(self.path)
+                leave_as_found(self.path, had_lock=had_lock)
                 raise
+
+
+def leave_as_found(path: Path, *, had_lock: bool) -> None:
+    """Takes back the lock, and the folder if there is nothing else in it, where a run was refused before it began."""
+    names = [file.name for file in path.iterdir()]
+    if names == [".lock"]:
+        shutil.rmtree(path)
+    elif not had_lock and not any(name == MANIFEST_NAME or name.startswith(".begun-") for name in names):
+        (path / ".lock").unlink(missing_ok=True)
 
 
 def _is_foreign(path: Path) -> bool:

@@ -88,6 +88,7 @@ def test_compressed_run_lengths_that_are_none_are_refused(text: str) -> None:
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 1), st.integers(0, 2**32))
 def test_run_lengths_are_read_as_coco_writes_them(width: int, height: int, share: float, seed: int) -> None:
     from pycocotools import mask as coco_mask
+
     mask = np.random.default_rng(seed).random((height, width)) < share
     mask[height // 2, width // 2] = True
     code = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
@@ -404,6 +405,7 @@ def test_sizes_and_numbers_that_are_none_are_refused(shapes: Cutouts) -> None:
 @pytest.mark.photos
 def test_real_masks_are_those_of_pycocotools(photos_root: Path) -> None:
     from pycocotools import mask as coco_mask
+
     split = read_split(photos_root, "val2017", with_segmentations=True)
     n_seen = {"polygons": 0, "run lengths": 0}
     overlaps = []

@@ -259,3 +259,16 @@ def test_only_open_tasks_have_questions_without_options() -> None:
     assert Question("exact-cell", "?", (), "row 1, column 1").slot == 0
     with pytest.raises(ValueError, match="`absolute-position` has options"):
         Question("absolute-position", "?", (), "center")
+
+
+@pytest.mark.parametrize("task", [AbsolutePosition, RowPosition])
+def test_an_object_in_another_third_than_its_cell_has_no_place(
+    task: type[AbsolutePosition] | type[RowPosition],
+) -> None:
+    # Row 1 of 4 is from 30 to 60 px of 120; its middle, 45, is in the second third, and the third begins at 40.
+    grid, frame = Grid(4, 3), Frame(120, 120)
+    off = Annotation(frame, (Object("star", Box(50, 30, 60, 40), {"color": "red"}),))
+    well = Annotation(frame, (Object("star", Box(50, 40, 60, 50), {"color": "red"}),))
+    task(grid).check(well)
+    with pytest.raises(InputError, match="another third of the picture than the middle of its cell on the 4x3 grid"):
+        task(grid).check(off)

@@ -333,3 +333,10 @@ def test_a_category_that_nothing_can_be_cut_out_of_is_named_with_those_that_ther
 
 def _composed(path: str) -> None:
     Composer(design(path, pools=POOLS), 336, 0, POOLS)
+
+
+def test_a_selection_takes_a_color_by_its_word(tmp_path: Path) -> None:
+    path = tmp_path / "teal.yaml"
+    path.write_text("name: t\nparts: [{shape: [star, plus], color: [red, teal=#008080]}]\nhold_out: [{color: teal}]")
+    assert [str(value) for value in design(str(path), part="test").values("color")] == ["teal"]
+    assert [str(value) for value in design(str(path), part="train").values("color")] == ["red"]

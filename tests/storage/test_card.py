@@ -84,6 +84,7 @@ def test_sizes_have_the_hubs_names(n: int, category: str) -> None:
 
 def test_the_datasets_library_reads_shards_and_card(folder: Path, tmp_path: Path) -> None:
     import datasets
+
     loaded = datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path))
     assert len(loaded) == 200
     assert isinstance(loaded.features["image"], datasets.Image)

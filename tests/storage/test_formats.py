@@ -15,7 +15,6 @@ from evensight.runs import hash_files
 from evensight.scenes.catalog import design
 from evensight.storage.formats import FORMATS, part_of, storing
 from evensight.storage.rows import example_row, json_row
-from evensight.storage.stored import StoredExamples
 
 N = 50
 SHARD_ROWS = 15
@@ -107,6 +106,7 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 @pytest.mark.parametrize("way", ["imagefolder", "by its card"])
 def test_the_datasets_library_reads_the_folder(tmp_path: Path, way: str) -> None:
     import datasets
+
     out = str(complete(tmp_path / "set", "folder"))
     cache = str(tmp_path / "cache")
     if way == "imagefolder":
@@ -120,6 +120,7 @@ def test_the_datasets_library_reads_the_folder(tmp_path: Path, way: str) -> None
 @pytest.mark.parametrize("way", ["webdataset", "by its card"])
 def test_the_datasets_library_reads_the_tars(tmp_path: Path, way: str) -> None:
     import datasets
+
     out = complete(tmp_path / "set", "webdataset")
     cache = str(tmp_path / "cache")
     if way == "webdataset":
@@ -129,11 +130,6 @@ def test_the_datasets_library_reads_the_tars(tmp_path: Path, way: str) -> None:
         loaded = datasets.load_dataset(str(out), split="train", cache_dir=cache)
     assert_rows(list(loaded["json"]), list(loaded["png"]))
     assert list(loaded["__key__"]) == [made()[index].id for index in range(N)]
-
-
-def test_reading_a_format_that_is_not_parquet_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="stored as folder"):
-        StoredExamples(complete(tmp_path, "folder"))
 
 
 def test_a_format_that_is_none_is_refused_with_those_that_are(tmp_path: Path) -> None:

@@ -304,6 +304,7 @@ def test_a_set_is_not_stored_among_foreign_files(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(InputError, match="empty or a new folder"):
         store(made(), tmp_path, limit=5)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 

@@ -169,6 +169,8 @@ def example_columns(rows: Sequence[Example], factors: Sequence[str], grid: Grid)
         "area": column([row.area for row in rows], AREAS),
         "slot": column([str(row.question.slot) for row in rows], [str(k) for k in range(n_slots)]),
     }
+    if rows and all(row.others for row in rows):  # what a question about two objects names besides
+        rest["other"] = column([row.others[0].description for row in rows])
     return found | {name: each for name, each in rest.items() if name not in found}
 
 

@@ -132,7 +132,7 @@ def upright_rgb(content: bytes, path: Path) -> Image.Image:
         raise
     except Exception as error:  # a broken file makes decoders raise almost anything
         raise InputError(
-            f"`{path}` can't be read as a picture: {one_line(error)}; mend it or take it out of the folder"
+            f"`{path}` can't be read as a picture: {_why(error)}; mend it or take it out of the folder"
         ) from error
 
 
@@ -205,3 +205,8 @@ def _read(path: Path) -> bytes:
         raise InputError(
             f"`{path}` can't be read: {one_line(error)}; mend it or take it out of the folder"
         ) from error
+
+
+def _why(error: BaseException) -> str:
+    """Pillow's reason, without the address of the buffer that it read from."""
+    return "it is none that is known" if "cannot identify" in str(error) else one_line(error)

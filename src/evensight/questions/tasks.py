@@ -200,6 +200,11 @@ class AbsolutePosition(Task):
     def answer(self, annotation: Annotation) -> str:
         return self.grid.area_of(self.grid.cell_of(annotation.objects[0], annotation.frame))
 
+    @override
+    def check(self, annotation: Annotation) -> None:
+        super().check(annotation)
+        _check_third(self.grid, annotation, row=True, col=True)
+
 
 @dataclass(frozen=True)
 class RowPosition(Task):
@@ -230,6 +235,11 @@ class RowPosition(Task):
     def answer(self, annotation: Annotation) -> str:
         return ROWS[self.grid.third_of_row(self.grid.cell_of(annotation.objects[0], annotation.frame))]
 
+    @override
+    def check(self, annotation: Annotation) -> None:
+        super().check(annotation)
+        _check_third(self.grid, annotation, row=True)
+
 
 @dataclass(frozen=True)
 class ColumnPosition(Task):
@@ -259,6 +269,11 @@ class ColumnPosition(Task):
     @override
     def answer(self, annotation: Annotation) -> str:
         return COLUMNS[self.grid.third_of_col(self.grid.cell_of(annotation.objects[0], annotation.frame))]
+
+    @override
+    def check(self, annotation: Annotation) -> None:
+        super().check(annotation)
+        _check_third(self.grid, annotation, col=True)
 
 
 @dataclass(frozen=True)
@@ -398,6 +413,22 @@ class Counting(Task):
         if self.shared is None:
             return None
         return thing.name if self.shared == "shape" else _attribute(thing, "color")
+
+
+def _check_third(grid: Grid, annotation: Annotation, *, row: bool = False, col: bool = False) -> None:
+    """The object is itself in the third of the picture that its cell is in.
+
+    Where 3 divides a side of the grid that is so. On other grids some cells lie in two thirds.
+    """
+    frame = annotation.frame
+    x, y = annotation.objects[0].box.center_px
+    cell = grid.cell_at((x, y), frame)
+    row_is_off = row and grid.rows % 3 and int(3 * y / frame.height_px) != grid.third_of_row(cell)
+    if row_is_off or (col and grid.cols % 3 and int(3 * x / frame.width_px) != grid.third_of_col(cell)):
+        raise InputError(
+            f"the `{annotation.objects[0].description}` at ({x:g}, {y:g}) is in another third of the picture than "
+            f"the middle of its cell on the {grid} grid: choose a grid whose sides 3 divides, or no jitter"
+        )
 
 
 def _attribute(thing: Object, name: str) -> str:

@@ -26,7 +26,7 @@ from evensight.errors import InputError, one_of
 from evensight.runs import one_line
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import CELL, Design, Placed, Product, Selection, Union, cells_crossed, hold_out
-from evensight.scenes.factors import FACTORS, MAX_REPLICATE, Factor, factor, quoted
+from evensight.scenes.factors import FACTORS, MAX_REPLICATE, Color, Factor, factor, quoted
 from evensight.scenes.placement import PLACEMENTS
 from evensight.scenes.pools import NO_POOLS, Pools
 from evensight.settings import checked
@@ -126,11 +126,11 @@ def build(file: DesignFile, seed: int = 0, pools: Pools = NO_POOLS, part: str | 
     if file.replicate > 1:
         rows = _replicated(rows, file.replicate, file.name)
     if file.only:
-        rows = rows.where(_selection(file.only, grid))
+        rows = rows.where(_selection(file.only, grid, rows))
     for written in file.without:
-        rows = rows - _selection(written, grid)
+        rows = rows - _selection(written, grid, rows)
     if part is not None:
-        rows = _part(rows, [_selection(written, grid) for written in file.hold_out], part, file.name)
+        rows = _part(rows, [_selection(written, grid, rows) for written in file.hold_out], part, file.name)
     if file.fraction > 1:
         rows = rows.fraction(file.fraction, seed)
     if file.placement is not None:
@@ -208,10 +208,22 @@ def _listed(values: object) -> Sequence[object]:
     return values if isinstance(values, list) else [values]
 
 
-def _selection(written: Written, grid: Grid) -> Selection:
+def _selection(written: Written, grid: Grid, rows: Design) -> Selection:
+    """The values that are selected; a colour of the design's own can be written by its word alone."""
     if not written:
         raise InputError("a selection of combinations is empty: expected some factors with values")
-    return {name: _factor(name, values, grid, NO_POOLS).values for name, values in written.items()}
+    own = {
+        str(value): value.spelled
+        for name in ("color", "background")
+        if name in rows.factor_names
+        for value in rows.values(name)
+        if isinstance(value, Color)
+    }
+    spelled = {
+        name: [own.get(str(value), value) for value in _listed(values)] if name in ("color", "background") else values
+        for name, values in written.items()
+    }
+    return {name: _factor(name, values, grid, NO_POOLS).values for name, values in spelled.items()}
 
 
 def _cells(written: Sequence[object], grid: Grid) -> tuple[Cell, ...]:

@@ -440,8 +440,8 @@ class Fraction(Design):
             known = [q for q in range(2, 65) if balanced_equations(sizes, q, self.seed)]
             works = ", ".join(f"1/{q}" for q in known) or "none up to 1/64"
             raise InputError(
-                f"`{_short(product)}` has no balanced fraction of 1/{self.q}: expected one that leaves all pairs of "
-                f"factors even; there is {works}"
+                f"`{_short(product)}` has no balanced fraction of 1/{self.q}: expected one that leaves the cells "
+                f"whole and all pairs of factors even; there is {works}"
             )
         return found
 

@@ -6,6 +6,8 @@ named by their number in the set and not by their id: "civet-test-000000.png" wo
 and its metadata left behind.
 """
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from typing_extensions import override
@@ -13,7 +15,7 @@ from typing_extensions import override
 from evensight.datasets.examples import ExampleSet
 from evensight.progress import Advance
 from evensight.runs import atomic_folder
-from evensight.storage.rows import example_row, image_name, json_row
+from evensight.storage.rows import Located, example_row, image_name, json_row
 from evensight.storage.shards import ShardFormat, encoded_rows
 
 METADATA_NAME = "metadata.jsonl"
@@ -36,3 +38,11 @@ class FolderShards(ShardFormat):
                 lines.append(json_row({"file_name": file_name, **example_row(example)}) + "\n")
                 advance()
             (temporary / METADATA_NAME).write_text("".join(lines), encoding="utf-8")
+
+
+def rows_of(path: Path) -> Iterator[Located]:
+    """The rows of a shard with the places of their images."""
+    for line in (path / METADATA_NAME).read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        picture = path / Path(row.pop("file_name")).name
+        yield row, (picture, 0, picture.stat().st_size)

@@ -8,14 +8,14 @@ from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError, one_of
 from evensight.storage.card import CardNotes
 from evensight.storage.folders import FolderShards
+from evensight.storage.parquet import ParquetShards
 from evensight.storage.shards import ShardFormat, ShardStore
-from evensight.storage.stored import ParquetShards
 from evensight.storage.webdataset import WebDatasetShards
 
 FORMATS: Mapping[str, ShardFormat] = {
     shard_format.name: shard_format for shard_format in (ParquetShards(), FolderShards(), WebDatasetShards())
 }
-"""Parquet files, folders of pictures, tar files; of these `StoredExamples` reads Parquet."""
+"""Parquet files, folders of pictures, tar files; `StoredExamples` reads all of them."""
 
 
 def storing(

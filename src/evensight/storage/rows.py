@@ -9,6 +9,7 @@ question has no options and no slot.
 import json
 from collections.abc import Sequence
 from itertools import accumulate, chain
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -53,6 +54,10 @@ OTHERS_FIELD = pa.field(
     ),
 )
 """The other objects in the image; their attributes are a JSON object."""
+
+
+Located = tuple[dict[str, Any], tuple[Path, int, int]]
+"""A row, and where its image lies: the file, the first byte, and how many there are."""
 
 
 def schema(factors: tuple[str, ...]) -> pa.Schema:

@@ -14,7 +14,6 @@ Four kinds of file keep the processes apart, all hidden, all locked by `flock` (
 """
 
 import fcntl
-import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from typing import Any
 from evensight.datasets.examples import Example, ExampleSet
 from evensight.errors import InputError
 from evensight.progress import Advance, progress
-from evensight.runs import RunFolder, RunManifest, fingerprint, hash_files, write_text
+from evensight.runs import RunFolder, RunManifest, fingerprint, hash_files, leave_as_found, write_text
 from evensight.storage.card import CARD_NAME, CardNotes, card
 
 EncodedRow = tuple[Example, bytes]
@@ -260,13 +259,13 @@ def _begun(
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(f"`{path}` can't be a folder: there is a file of that name") from error
-    with (path / ".lock").open("w") as lock:
+    had_lock = (path / ".lock").exists()
+    with (path / ".lock").open("a") as lock:
         _wait_for(lock, path)
         try:
             done = take_over()
         except BaseException:
-            if [file.name for file in path.iterdir()] == [".lock"]:  # refused before anything was done
-                shutil.rmtree(path)
+            leave_as_found(path, had_lock=had_lock)
             raise
         writers = None
         if done is None:

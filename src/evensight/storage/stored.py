@@ -1,69 +1,34 @@
-"""Examples on the disk: Parquet shards with the images inside, and a manifest that seals the folder.
+"""Examples on the disk: shards, and a manifest that seals the folder.
 
 What the columns are is in `rows`, how shards come to be in `shards`. The manifest holds the set's configuration,
 what it claims to balance, and the hashes of the files.
-
-A row's image and texts are much like its neighbour's, so pages are as large as row groups and nothing is kept in
-dictionaries that zstd would not find by itself: a third of the size of Parquet's defaults.
 """
 
 import io
 import json
-import os
-from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import fields
-from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from PIL import Image
 from typing_extensions import override
 
 from evensight.annotations import Box, Cell, Frame, Grid, Object
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.errors import InputError
-from evensight.progress import Advance
 from evensight.questions.tasks import Question
-from evensight.runs import RunFolder, RunManifest, atomic_file, hash_json, one_line
+from evensight.runs import RunFolder, RunManifest, hash_json, one_line
 from evensight.storage.card import CardNotes
-from evensight.storage.rows import OPTIONAL_FIELDS, OTHERS_FIELD, example_row, example_table, schema
-from evensight.storage.shards import KIND, Layout, ShardFormat, ShardStore, encoded_rows
+from evensight.storage.formats import FORMATS
+from evensight.storage.parquet import DATA_NAME, ParquetShards
+from evensight.storage.readers import reader
+from evensight.storage.rows import OPTIONAL_FIELDS, OTHERS_FIELD, example_row, schema
+from evensight.storage.shards import KIND, ShardStore
 
-DATA_NAME = "data-00000-of-00001.parquet"
-"""The one file of a set that fits a shard."""
-_GROUP_ROWS = 2048
-_GROUP_BYTES = 8_000_000
-_CACHED_GROUPS = 32
-_WRITING: dict[str, Any] = {
-    "compression": "zstd",
-    "compression_level": 3,
-    "data_page_size": 2 * _GROUP_BYTES,
-    "use_dictionary": ["task", "options.list.element", "answer", "area"],
-    "write_statistics": False,
-}
 _SAFE_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
-
-
-class ParquetShards(ShardFormat):
-    """Shards as Parquet files."""
-
-    name = "parquet"
-    shard_rows = 65_536
-    stem = "data-{:05d}-of-{:05d}.parquet"
-
-    @override
-    def write(self, examples: ExampleSet, rows: range, path: Path, advance: Advance) -> None:
-        columns = schema(examples.info.factors)
-        with atomic_file(path) as temporary, pq.ParquetWriter(temporary, columns, **_WRITING) as writer:
-            for group, images in _groups(examples, rows):
-                writer.write_table(example_table(group, images, columns))
-                advance(len(group))
 
 
 def store(
@@ -114,21 +79,6 @@ def store_part(
     return ShardStore(examples, out, ParquetShards(), limit, shard_rows, notes).run(part)
 
 
-def _groups(examples: ExampleSet, rows: range) -> Iterator[tuple[list[Example], list[bytes]]]:
-    group: list[Example] = []
-    images: list[bytes] = []
-    n_bytes = 0
-    for example, encoded in encoded_rows(examples, rows):
-        group.append(example)
-        images.append(encoded)
-        n_bytes += len(encoded)
-        if len(group) == _GROUP_ROWS or n_bytes > _GROUP_BYTES:
-            yield group, images
-            group, images, n_bytes = [], [], 0
-    if group:
-        yield group, images
-
-
 class StoredExamples(ExampleSet):
     """A stored set, read back: its table in memory, in columns; its images as they are asked for."""
 
@@ -136,7 +86,7 @@ class StoredExamples(ExampleSet):
         """Opens the folder and checks that it is whole.
 
         Raises:
-            InputError: It is not there, half written, damaged, or not a set that is stored as Parquet.
+            InputError: It is not there, half written, damaged, or not a stored set.
         """
         run = RunFolder(folder)
         manifest = run.manifest(KIND)
@@ -144,20 +94,17 @@ class StoredExamples(ExampleSet):
         self._folder = folder
         try:
             self._info = _info(manifest)
-            self._paths = _data_files(folder, manifest)
-            self._table = _read(self._paths, self._info.factors)
+            self._reader = reader(folder, manifest, FORMATS, self._info.factors)
+            self._table = self._reader.table
             if len(self._table) != manifest.facts["n"]:
                 raise InputError(f"`{folder}` has {len(self._table)} rows: expected {manifest.facts['n']}")
             _check(self._table, self._info.grid, folder)
-            sizes = [(path, k, size) for path in self._paths for k, size in enumerate(_group_sizes(path))]
         except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"`{folder}` can't be read as a stored set: {one_line(error)}; make it again") from error
-        data = {path.name: manifest.files[path.name] for path in self._paths}
-        self._hash = next(iter(data.values())) if len(data) == 1 else hash_json(data)
-        self._groups = [(str(path), k) for path, k, _ in sizes]
-        self._ends = list(accumulate(size for *_, size in sizes))
+        files = manifest.files
+        self._hash = next(iter(files.values())) if len(files) == 1 else hash_json(dict(files))
         self._columns = {name: self._table[name] for name in self._table.column_names}
         known = {field.name for field in fields(Example)}
         self._optional = [f.name for f in OPTIONAL_FIELDS if f.name in known and f.name in self._columns]
@@ -202,9 +149,7 @@ class StoredExamples(ExampleSet):
     def encoded(self, index: int) -> bytes:
         if not 0 <= index < len(self):
             raise IndexError(f"the set has examples 0 to {len(self) - 1}, got {index}")
-        k = bisect_right(self._ends, index)
-        path, group = self._groups[k]
-        return bytes(_images_of_group(os.getpid(), path, group)[index - (self._ends[k - 1] if k else 0)].as_py())
+        return self._reader.encoded(index)
 
     @override
     def image(self, index: int) -> Image.Image:
@@ -225,41 +170,6 @@ def _info(manifest: RunManifest) -> SetInfo:
         tuple((str(given), str(counted)) for given, counted in facts["balanced"]),
         facts["notes"],
     )
-
-
-def _data_files(folder: Path, manifest: RunManifest) -> list[Path]:
-    made_as = manifest.config.get("format", ParquetShards.name)
-    if made_as != ParquetShards.name:
-        raise InputError(f"`{folder}` is stored as {made_as}: expected a set that is stored as parquet")
-    n_shards = manifest.facts.get("n_shards", 1)  # sets of before had one file
-    if not 1 <= n_shards <= len(manifest.files):
-        raise InputError(f"`{folder}` has {len(manifest.files)} files by its manifest: expected {n_shards}")
-    layout = Layout(n_shards, 1)
-    names = [ParquetShards().shard_name(k, layout) for k in range(n_shards)]
-    if not set(names) <= set(manifest.files):
-        raise InputError(f"`{folder}`: its manifest doesn't list `{min(set(names) - set(manifest.files))}`")
-    return [folder / name for name in names]
-
-
-def _read(paths: list[Path], factors: tuple[str, ...]) -> pa.Table:
-    """All rows of all files but for the images; words that recur are kept once."""
-    columns = schema(factors)
-    needed = set(columns.names) - {field.name for field in (*OPTIONAL_FIELDS, OTHERS_FIELD)}
-    recurring = ["task", "answer", "area", "options.list.element", *factors]
-    tables = []
-    for path in paths:
-        names = set(pq.read_schema(path).names)
-        if needed - names:
-            raise InputError(f"`{path}` lacks the columns {', '.join(sorted(needed - names))}")
-        file = pq.ParquetFile(path, read_dictionary=recurring)
-        wanted = [name for name in columns.names if name != "image" and name in names]
-        tables += [file.read_row_group(k, wanted) for k in range(file.num_row_groups)]
-    return pa.concat_tables(tables) if tables else columns.empty_table()
-
-
-def _group_sizes(path: Path) -> list[int]:
-    metadata = pq.read_metadata(path)
-    return [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
 
 
 def _check(table: pa.Table, grid: Grid, folder: Path) -> None:
@@ -318,12 +228,4 @@ def _is_file_name(name: object) -> bool:
     return isinstance(name, str) and name.isprintable() and Path(name).name == name != "" and name[0] != "."
 
 
-@lru_cache(maxsize=_CACHED_GROUPS)
-def _images_of_group(_pid: int, path: str, group: int) -> pa.Array:
-    """A row group's images; the process is part of the key, for a reader doesn't survive a fork."""
-    file = pq.ParquetFile(path, memory_map=True)
-    images = file.read_row_group(group, ["image"], use_threads=False)["image"].combine_chunks()
-    return images.field("bytes")
-
-
-__all__ = ["DATA_NAME", "ParquetShards", "StoredExamples", "example_row", "schema", "store", "store_part"]
+__all__ = ["DATA_NAME", "StoredExamples", "example_row", "schema", "store", "store_part"]

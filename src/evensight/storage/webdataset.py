@@ -3,7 +3,9 @@
 The JSON has the columns of `rows`. Headers carry no time and no owner, so the same rows are the same bytes.
 """
 
+import json
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +15,7 @@ from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError
 from evensight.progress import Advance
 from evensight.runs import atomic_file
-from evensight.storage.rows import example_row, image_name, json_row
+from evensight.storage.rows import Located, example_row, image_name, json_row
 from evensight.storage.shards import ShardFormat, encoded_rows
 
 _END = bytes(2 * tarfile.BLOCKSIZE)
@@ -47,3 +49,18 @@ def _add(tar: IO[bytes], name: str, content: bytes) -> None:
     tar.write(header.tobuf(tarfile.USTAR_FORMAT))
     tar.write(content)
     tar.write(bytes(-len(content) % tarfile.BLOCKSIZE))
+
+
+def rows_of(path: Path) -> Iterator[Located]:
+    """The rows of a shard with the places of their images."""
+    with tarfile.open(path, "r:") as tar:
+        picture = None
+        for member in tar:
+            if not member.name.endswith(".json"):
+                picture = (path, member.offset_data, member.size)
+                continue
+            file = tar.extractfile(member)
+            if picture is None or file is None:
+                raise InputError(f"`{path}`: `{member.name}` has no picture before it")
+            yield json.loads(file.read()), picture
+            picture = None

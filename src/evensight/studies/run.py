@@ -123,9 +123,7 @@ def _claim(study: Study, out: Path) -> None:
 def _training_sets(study: Study) -> dict[str, ExampleSet | None]:
     """What each condition is trained on; None for the model as it is."""
     return {
-        name: None
-        if condition.train is None
-        else Order(condition.train, study.size_px, study.seed).examples()
+        name: None if condition.train is None else Order(condition.train, study.size_px, study.seed).examples()
         for name, condition in study.conditions.items()
     }
 
