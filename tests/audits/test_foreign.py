@@ -16,8 +16,10 @@ from evensight.audits.foreign import open_table
 from evensight.audits.pixels import EDGE, look_at
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
+from evensight.exchange.export import FORMATS as EXPORTS
+from evensight.exchange.export import export
 from evensight.scenes.catalog import design
-from evensight.storage.stored import DATA_NAME, store
+from evensight.storage.stored import DATA_NAME, StoredExamples, store
 
 MakeCoco = Callable[..., Path]
 
@@ -229,3 +231,10 @@ def test_a_coco_folder_with_several_splits_asks_for_one(tmp_path: Path) -> None:
         (tmp_path / "annotations" / f"instances_{split}.json").write_text("{}")
     with pytest.raises(InputError, match="--split` with one of a, b"):
         open_table(tmp_path)
+
+
+@pytest.mark.parametrize("to", EXPORTS)
+def test_what_was_exported_can_be_audited(tmp_path: Path, to: str) -> None:
+    store(SceneExamples(design("civet-train"), 64, 0), tmp_path / "set", limit=20)
+    export(StoredExamples(tmp_path / "set"), to, tmp_path / "out")
+    assert len(open_table(tmp_path / "out")) == 20

@@ -17,7 +17,7 @@ from evensight.errors import InputError
 from evensight.exchange.civet import CivetExamples
 from evensight.photos.coco import CocoObject, CocoSplit, read_split
 from evensight.photos.selection import load_rgb
-from evensight.runs import MANIFEST_NAME
+from evensight.runs import MANIFEST_NAME, RunFolder, read_json
 from evensight.storage.stored import StoredExamples
 
 COCO_SMALL_PX2, COCO_LARGE_PX2 = 32**2, 96**2
@@ -28,8 +28,8 @@ def open_table(path: Path, split: str | None = None) -> AuditTable:
     """The table of the set at a path, whatever its format.
 
     Args:
-        path: A stored set's folder, a folder in COCO's layout (or its instances file), a CIVET folder, or a file of
-            questions (`records.read_records`).
+        path: A stored set's folder, or one that it was exported to, a folder in COCO's layout (or its instances
+            file), a CIVET folder, or a file of questions (`records.read_records`).
         split: The split of a folder in COCO's layout.
 
     Raises:
@@ -42,6 +42,8 @@ def open_table(path: Path, split: str | None = None) -> AuditTable:
             return tabulate(CivetExamples(path))
     if path.is_file():
         return _file_table(path)
+    if path.is_dir() and read_json(path / MANIFEST_NAME, "run manifest").get("kind") == "export":
+        return _file_table(path / str(RunFolder(path).manifest("export").facts.get("data")))
     return tabulate(StoredExamples(path))
 
 

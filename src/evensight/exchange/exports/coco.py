@@ -39,7 +39,12 @@ def write(examples: ExampleSet, out: Path) -> dict[str, Any]:
         "categories": [{"id": k, "name": name} for name, k in category_ids.items()],
     }
     write_json(out / "annotations" / f"instances_{SPLIT}.json", content)
-    return {"split": SPLIT, "n_pictures": len(image_ids), "categories": categories}
+    return {
+        "data": f"annotations/instances_{SPLIT}.json",
+        "split": SPLIT,
+        "n_pictures": len(image_ids),
+        "categories": categories,
+    }
 
 
 _Annotated = tuple[str, str, dict[str, Any]]

@@ -30,7 +30,7 @@ def write(examples: ExampleSet, out: Path) -> dict[str, Any]:
         "tags": {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt"},
     }
     write_json(out / INFO_NAME, {dataset: entry})
-    return {"dataset": dataset, "n_pictures": len(set(pictures))}
+    return {"data": DATA_NAME, "dataset": dataset, "n_pictures": len(set(pictures))}
 
 
 def dataset_name(name: str) -> str:

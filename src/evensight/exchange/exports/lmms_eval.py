@@ -87,7 +87,7 @@ def write(examples: ExampleSet, out: Path) -> dict[str, Any]:
     write_rows(out / DATA_NAME, schema(_COLUMNS), _rows(examples), len(examples))
     write_text(out / UTILS_NAME, _UTILS)
     write_text(out / f"{task}.yaml", _YAML.format(n=len(examples), task=task, data=DATA_NAME))
-    return {"task": task}
+    return {"data": DATA_NAME, "task": task}
 
 
 def _rows(examples: ExampleSet) -> Iterator[tuple[dict[str, Any], int]]:
