@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,9 @@ def test_the_datasets_library_reads_shards_and_card(folder: Path, tmp_path: Path
         assert np.array_equal(np.asarray(loaded[index]["image"]), np.asarray(made().image(index)))
         assert loaded[index]["question"] == made()[index].question.text
         assert loaded[index]["mask_area_px"] is None or loaded[index]["mask_area_px"] > 0
+
+
+def test_scenes_with_photographs_in_them_are_not_ours_to_license(folder: Path) -> None:
+    manifest = RunFolder(folder).manifest("dataset")
+    pooled = replace(manifest, config={**manifest.config, "pools": {"photos": "hash"}})
+    assert head(card(pooled))["license"] == "other"

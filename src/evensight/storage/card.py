@@ -45,7 +45,7 @@ class CardNotes:
         command: The command that made the set.
         certificate: The audit's finding, as Markdown.
         license: The data's licence, by the Hub's name; by default the generator's for what is drawn, and
-            `other` for photographs, which have licences of their own.
+            `other` for photographs and what others made, which have licences of their own.
     """
 
     command: str | None = None
@@ -77,7 +77,7 @@ def _head(manifest: RunManifest, notes: CardNotes) -> dict[str, Any]:
     facts, stored_as = manifest.facts, str(manifest.config["format"])
     head: dict[str, Any] = {
         "pretty_name": facts["name"],
-        "license": notes.license or ("other" if "photos" in manifest.config else "apache-2.0"),
+        "license": notes.license or ("apache-2.0" if _is_drawn(manifest.config) else "other"),
         "language": ["en"],
         "task_categories": ["visual-question-answering"],
         "size_categories": [_size_category(facts["n"])],
@@ -88,6 +88,11 @@ def _head(manifest: RunManifest, notes: CardNotes) -> dict[str, Any]:
         features = [_feature(field) for field in schema(tuple(facts["factors"]))]
         head["dataset_info"] = {"config_name": "default", "features": features}
     return head
+
+
+def _is_drawn(config: Mapping[str, Any]) -> bool:
+    """Whether all that the pictures show was drawn by us: no photographs, and no other generator's."""
+    return "design" in config and "pools" not in config
 
 
 def _synthetic(config: Mapping[str, Any]) -> list[str]:
