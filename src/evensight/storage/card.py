@@ -92,7 +92,7 @@ def _head(manifest: RunManifest, notes: CardNotes) -> dict[str, Any]:
 
 def _is_drawn(config: Mapping[str, Any]) -> bool:
     """Whether all that the pictures show was drawn by us: no photographs, and no other generator's."""
-    return "design" in config and "pools" not in config
+    return "design" in config and not {"photos", "pools"} & set(config)
 
 
 def _synthetic(config: Mapping[str, Any]) -> list[str]:
