@@ -42,7 +42,7 @@ def open_table(path: Path, split: str | None = None) -> AuditTable:
             return tabulate(CivetExamples(path))
     if path.is_file():
         return _file_table(path)
-    if path.is_dir() and read_json(path / MANIFEST_NAME, "run manifest").get("kind") == "export":
+    if (path / MANIFEST_NAME).is_file() and read_json(path / MANIFEST_NAME, "run manifest").get("kind") == "export":
         return _file_table(path / str(RunFolder(path).manifest("export").facts.get("data")))
     return tabulate(StoredExamples(path))
 
