@@ -8,18 +8,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from evensight.annotations import AREAS
 from evensight.audits.audit import audit
 from evensight.audits.columns import AuditTable
 from evensight.audits.foreign import open_table
 from evensight.audits.pixels import EDGE, look_at
+from evensight.cli import app
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.exchange.export import FORMATS as EXPORTS
 from evensight.exchange.export import export
 from evensight.scenes.catalog import design
-from evensight.storage.stored import DATA_NAME, StoredExamples, store
+from evensight.storage.parquet import DATA_NAME
+from evensight.storage.stored import StoredExamples, store
 
 MakeCoco = Callable[..., Path]
 
@@ -238,3 +241,4 @@ def test_what_was_exported_can_be_audited(tmp_path: Path, to: str) -> None:
     store(SceneExamples(design("civet-train"), 64, 0), tmp_path / "set", limit=20)
     export(StoredExamples(tmp_path / "set"), to, tmp_path / "out")
     assert len(open_table(tmp_path / "out")) == 20
+    assert CliRunner().invoke(app, ["audit", str(tmp_path / "out")]).exit_code == 0

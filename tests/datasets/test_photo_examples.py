@@ -13,7 +13,8 @@ from evensight.annotations import AREAS
 from evensight.audits.audit import audit
 from evensight.datasets.photo_examples import PhotoExamples
 from evensight.errors import InputError
-from evensight.storage.stored import DATA_NAME, StoredExamples, store
+from evensight.storage.parquet import DATA_NAME
+from evensight.storage.stored import StoredExamples, store
 
 MakeCoco = Callable[..., Path]
 

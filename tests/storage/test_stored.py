@@ -19,7 +19,8 @@ from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.scenes.catalog import design
-from evensight.storage.stored import DATA_NAME, StoredExamples, store
+from evensight.storage.parquet import DATA_NAME
+from evensight.storage.stored import StoredExamples, store
 
 Rows = list[dict[str, Any]]
 

@@ -4,24 +4,32 @@ A count can't see that a square is labelled "plus". But the manifest says from w
 made, and a design draws the same scene anywhere: so every row and every pixel can be compared with what they must be.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from evensight.audits.pixels import pixel_hash
 from evensight.datasets.orders import made_again
 from evensight.progress import track
-from evensight.runs import MANIFEST_NAME
+from evensight.runs import MANIFEST_NAME, read_json
+from evensight.storage.shards import KIND
 from evensight.storage.stored import StoredExamples
 
 
-def faults_of_stored(path: Path) -> list[str]:
+def faults_of_stored(path: Path, hashes: Sequence[bytes | None]) -> list[str]:
     """What in a stored set isn't what its design makes; empty also where that can't be told.
 
-    It can't be told of sets that aren't scenes, and of scenes that were made with photographs.
+    It can't be told of what isn't stored as a set (an export, a folder in COCO's layout), of sets that aren't scenes,
+    and of scenes that were made with photographs.
+
+    Args:
+        path: What was audited.
+        hashes: The `pixel_hash` of each of its pictures; None for one that can't be read.
 
     Raises:
         InputError: The set is damaged.
     """
-    if not (path / MANIFEST_NAME).is_file():
+    manifest_path = path / MANIFEST_NAME
+    if not manifest_path.is_file() or read_json(manifest_path, "run manifest").get("kind") != KIND:
         return []
     stored = StoredExamples(path)
     drawn = made_again(stored.info.config)
@@ -34,6 +42,6 @@ def faults_of_stored(path: Path) -> list[str]:
         example = stored[index]
         if example != drawn[index]:
             faults.append(f"`{example.id}`: the row isn't what the design makes")
-        if pixel_hash(stored.image(index)) != pixel_hash(drawn.image(index)):
+        if hashes[index] != pixel_hash(drawn.image(index)):
             faults.append(f"`{example.id}`: the picture isn't what the design draws")
     return faults

@@ -53,9 +53,8 @@ def audit(
 
     tables = [open_table(path, split) for path in sets]
     pictures = [look_at(table) if pixels and table.picture is not None else None for table in tables]
-    if pixels:
-        redrawn = map(faults_of_stored, sets)
-        tables = [replace(table, faults=(*table.faults, *new)) for table, new in zip(tables, redrawn, strict=True)]
+    redrawn = [faults_of_stored(path, seen.hashes) if seen else [] for path, seen in zip(sets, pictures, strict=True)]
+    tables = [replace(table, faults=(*table.faults, *new)) for table, new in zip(tables, redrawn, strict=True)]
     found = [counted(table, seed=seed, pictures=seen) for table, seen in zip(tables, pictures, strict=True)]
     leaks = leakages(tables, pictures)
     if report is not None:

@@ -165,7 +165,7 @@ def _counted(composer: Composer, task: Task) -> tuple[SlotOf, Claims]:
     for k in _tracked(composer.design):
         index = order[k]  # in the design's order, slots would go with cells
         answer, n_slots = _asked(composer, task, index)
-        found[index] = rank_slot(len(answer), met[answer, n_slots], n_slots)
+        found[index] = met[answer, n_slots] % n_slots
         met[answer, n_slots] += 1
     n_slots_met = {n_slots for _, n_slots in met}  # a picture with fewer objects has fewer slots
     claims: Claims = (("answer", "slot"),) if len(n_slots_met) == 1 else ()

@@ -21,8 +21,8 @@ from evensight.datasets.examples import Example
 from evensight.errors import InputError
 from evensight.questions.parsing import Outcome, outcome, parse_answer
 from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, one_line
-from evensight.storage.stored import example_row
-from evensight.storage.stored import schema as stored_schema
+from evensight.storage.rows import example_row
+from evensight.storage.rows import schema as stored_schema
 
 RESULTS_NAME = "results.parquet"
 

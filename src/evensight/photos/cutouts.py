@@ -13,7 +13,7 @@ in one piece. What is left out is counted by reason.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite, sqrt
 from pathlib import Path
@@ -171,10 +171,6 @@ class Cutouts:
         """The categories that have an object, by name."""
         return tuple(self._members)
 
-    def categories_with(self, n_min: int) -> tuple[str, ...]:
-        """The categories that have `n_min` objects or more, by name."""
-        return tuple(category for category, members in self._members.items() if len(members) >= n_min)
-
     def count(self, category: str) -> int:
         """How many objects there are of a category; 0 of one that has none."""
         return len(self._members.get(category, ()))
@@ -193,9 +189,7 @@ class Cutouts:
         if side_px < 1:
             raise ValueError(f"a cut-out's side is 1 px or more, got {side_px}")
         thing = self._member(category, k)
-        key = (thing.id, "side", float(side_px))
-        found = self._cuts.get(key)
-        return self._cuts.put(key, _sealed(_of_side(self._source(thing), side_px))) if found is None else found
+        return self._kept(thing, ("side", float(side_px)), lambda source: _of_side(source, side_px))
 
     def cut_of_area(self, category: str, k: int, area_px: float) -> Cutout:
         """Object `k` of a category, covering `area_px` square pixels (to 1 % from 30 on).
@@ -206,9 +200,13 @@ class Cutouts:
         if area_px < 4:
             raise ValueError(f"a cut-out's area is 4 px or more, got {area_px}")
         thing = self._member(category, k)
-        key = (thing.id, "area", float(area_px))
+        return self._kept(thing, ("area", float(area_px)), lambda source: _of_area(source, area_px))
+
+    def _kept(self, thing: CocoObject, size: tuple[str, float], cut: Callable[[Cutout], Cutout]) -> Cutout:
+        """The object cut at a size: what is kept, else cut anew and kept."""
+        key = (thing.id, *size)
         found = self._cuts.get(key)
-        return self._cuts.put(key, _sealed(_of_area(self._source(thing), area_px))) if found is None else found
+        return self._cuts.put(key, _sealed(cut(self._source(thing)))) if found is None else found
 
     def _member(self, category: str, k: int) -> CocoObject:
         if category not in self._members:

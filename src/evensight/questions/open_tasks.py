@@ -29,8 +29,21 @@ _SCALED = (
 )
 
 
+class _Open(Task):
+    """A task without options."""
+
+    @property
+    @override
+    def n_slots(self) -> int:
+        return 1
+
+    @override
+    def options(self, annotation: Annotation) -> tuple[str, ...]:
+        return ()
+
+
 @dataclass(frozen=True)
-class ExactCell(Task):
+class ExactCell(_Open):
     """In which cell of the grid is the object? "row 3, column 7", counted from 1."""
 
     grid: Grid
@@ -45,15 +58,6 @@ class ExactCell(Task):
     def name(self) -> str:
         return CELL_TASK
 
-    @property
-    @override
-    def n_slots(self) -> int:
-        return 1
-
-    @override
-    def options(self, annotation: Annotation) -> tuple[str, ...]:
-        return ()
-
     @override
     def words(self, annotation: Annotation) -> Mapping[str, object]:
         return {"target": annotation.objects[0].description, "rows": self.grid.rows, "cols": self.grid.cols}
@@ -64,7 +68,7 @@ class ExactCell(Task):
 
 
 @dataclass(frozen=True)
-class PointTo(Task):
+class PointTo(_Open):
     """At which point is the object? "(168, 120)".
 
     Attributes:
@@ -82,15 +86,6 @@ class PointTo(Task):
     @override
     def name(self) -> str:
         return "point-1000" if self.scaled else "point"
-
-    @property
-    @override
-    def n_slots(self) -> int:
-        return 1
-
-    @override
-    def options(self, annotation: Annotation) -> tuple[str, ...]:
-        return ()
 
     @override
     def words(self, annotation: Annotation) -> Mapping[str, object]:

@@ -54,8 +54,23 @@ def direction(target: Object, reference: Object) -> str:
     return _AROUND[int(sector) % len(_AROUND)]
 
 
+class _OfTwo(Task):
+    """A task about the first object as seen from the second, the reference."""
+
+    n_objects_min: ClassVar[int] = 2
+
+    @override
+    def named(self, annotation: Annotation) -> tuple[Object, ...]:
+        return annotation.objects[:2]
+
+    @override
+    def words(self, annotation: Annotation) -> Mapping[str, object]:
+        target, reference = annotation.objects[:2]
+        return {"target": target.description, "reference": reference.description}
+
+
 @dataclass(frozen=True)
-class RelativePosition(Task):
+class RelativePosition(_OfTwo):
     """In which of eight directions is the object, seen from the second one?"""
 
     wordings: ClassVar = (
@@ -63,7 +78,6 @@ class RelativePosition(Task):
         "In which direction is the {target} from the {reference}?",
         "Seen from the {reference}, where is the {target}?",
     )
-    n_objects_min: ClassVar[int] = 2
 
     @property
     @override
@@ -80,14 +94,6 @@ class RelativePosition(Task):
         return DIRECTIONS
 
     @override
-    def named(self, annotation: Annotation) -> tuple[Object, ...]:
-        return annotation.objects[:2]
-
-    @override
-    def words(self, annotation: Annotation) -> Mapping[str, object]:
-        return _pair(annotation)
-
-    @override
     def answer(self, annotation: Annotation) -> str:
         return direction(*annotation.objects[:2])
 
@@ -98,7 +104,7 @@ class RelativePosition(Task):
 
 
 @dataclass(frozen=True)
-class RelativeSize(Task):
+class RelativeSize(_OfTwo):
     """Is the object larger or smaller than the second one, or of the same size?
 
     Attributes:
@@ -111,7 +117,6 @@ class RelativeSize(Task):
         "Is the {target} larger or smaller than the {reference}, or the same size?",
         "How does the {target} compare in size with the {reference}?",
     )
-    n_objects_min: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if self.compared not in {"box", "area"}:
@@ -130,14 +135,6 @@ class RelativeSize(Task):
     @override
     def options(self, annotation: Annotation) -> tuple[str, ...]:
         return SIZES
-
-    @override
-    def named(self, annotation: Annotation) -> tuple[Object, ...]:
-        return annotation.objects[:2]
-
-    @override
-    def words(self, annotation: Annotation) -> Mapping[str, object]:
-        return _pair(annotation)
 
     @override
     def answer(self, annotation: Annotation) -> str:
@@ -221,11 +218,6 @@ class NearestObject(Task):
         if n_others > self.n_others:
             raise InputError(f"the picture has `{n_others}` other objects: expected {self.n_others} at most")
         self.answer(annotation)
-
-
-def _pair(annotation: Annotation) -> Mapping[str, object]:
-    target, reference = annotation.objects[:2]
-    return {"target": target.description, "reference": reference.description}
 
 
 def _distance_px(one: Object, other: Object) -> float:

@@ -7,7 +7,7 @@ drawn by `distractors`; it is the same in whatever cell the target is.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -204,27 +204,19 @@ class Composer:
         return order, shuffled(range(len(self._cell_number)), self.seed, f"{factor}={value} by cell")
 
     def _distractors(self, row: Row, target: SceneObject, index: int) -> Iterator[SceneObject]:
-        n = int(str(row["distractors"]))
-        others = self._others(row, target.cell, index)
-        number = self._arrangement(row, index)
-        steps = self._pattern(self.design.grid, n, number, self.seed)
-        for other, cell in zip(others, distractors.cells(self.design.grid, target.cell, steps), strict=True):
-            yield SceneObject(
-                other.name, other.color, other.sheen, other.size, cell, other.rotation_deg, (0, 0), other.member
-            )
+        grid, n = self.design.grid, int(str(row["distractors"]))
+        shown, first = self.design.rows.shown(index)
+        turn = self._turns[self._cell_number[target.cell]]
+        names = distractors.chosen(self._groups(shown, first), n, turn)
+        steps = self._pattern(grid, n, self._arrangement(row, index), self.seed)
+        for k, (name, cell) in enumerate(zip(names, distractors.cells(grid, target.cell, steps), strict=True)):
+            yield self._other(name, cell, row, shown, k)
 
     def _arrangement(self, row: Row, index: int) -> int:
         """The number of the distractors' pattern: the row's, else each next one for what is shown next."""
         if "arrangement" in row:
             return int(str(row["arrangement"])) - 1
         return self.design.rows.shown_number_among(index, "distractors")
-
-    def _others(self, row: Row, cell: Cell, index: int) -> list[SceneObject]:
-        """The distractors of scene `index`, their cells aside."""
-        shown, first = self.design.rows.shown(index)
-        turn = self._turns[self._cell_number[cell]]
-        names = distractors.chosen(self._groups(shown, first), int(str(row["distractors"])), turn)
-        return [self._other(name, row, shown, k) for k, name in enumerate(names)]
 
     def _groups_of(self, shown: int, index: int) -> list[list[distractors.Look]]:
         """What the distractors of what is shown may look like."""
@@ -240,12 +232,12 @@ class Composer:
     def _turns(self) -> list[int]:
         return shuffled(range(len(self._cell_number)), self.seed, "distractor-looks by cell")
 
-    def _other(self, look: distractors.Look, row: Row, shown: int, k: int) -> SceneObject:
+    def _other(self, look: distractors.Look, cell: Cell, row: Row, shown: int, k: int) -> SceneObject:
         def drawn(name: str) -> Value:
             values = self.design.values(name)
             return values[below(len(values), self.seed, f"distractor-{name}", shown, k)]
 
-        size, cell = row.get("distractor_size") or drawn("size"), Cell(0, 0)
+        size = row.get("distractor_size") or drawn("size")
         if self._is_real:
             member = below(self.pools.objects().count(look[0]), self.seed, "distractor-member", shown, k)
             return SceneObject(look[0], None, "none", size, cell, member=member)
@@ -259,16 +251,14 @@ class Composer:
         return _colored_looks(self.design)
 
     def _jittered(self, scene: Scene, share: float, index: int) -> Scene:
-        moved = tuple(self._moved(scene, thing, share, index, k) for k, thing in enumerate(scene.objects))
-        return Scene(scene.size_px, scene.grid, moved, scene.background, scene.member, scene.fit, scene.anchor)
+        moved = (self._moved(scene, thing, share, index, k) for k, thing in enumerate(scene.objects))
+        return replace(scene, objects=tuple(moved))
 
     def _moved(self, scene: Scene, thing: SceneObject, share: float, index: int, k: int) -> SceneObject:
         room = room_px(scene.grid, scene.size_px, placed(scene, thing, self.pools)[0])
         limits = [int(share * r) for r in room]
         dx, dy = (below(2 * r + 1, self.seed, "jitter", index, k, axis) - r for axis, r in enumerate(limits))
-        return SceneObject(
-            thing.name, thing.color, thing.sheen, thing.size, thing.cell, thing.rotation_deg, (dx, dy), thing.member
-        )
+        return replace(thing, shift_px=(dx, dy))
 
 
 def _made_again(design: SceneDesign, size_px: int, seed: int, pools: Pools, one_nearest: bool) -> Composer:

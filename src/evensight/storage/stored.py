@@ -23,9 +23,9 @@ from evensight.questions.tasks import Question
 from evensight.runs import RunFolder, RunManifest, hash_json, one_line
 from evensight.storage.card import CardNotes
 from evensight.storage.formats import FORMATS
-from evensight.storage.parquet import DATA_NAME, ParquetShards
+from evensight.storage.parquet import ParquetShards
 from evensight.storage.readers import reader
-from evensight.storage.rows import OPTIONAL_FIELDS, OTHERS_FIELD, example_row, schema
+from evensight.storage.rows import OPTIONAL_FIELDS, OTHERS_FIELD
 from evensight.storage.shards import KIND, ShardStore
 
 _SAFE_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
@@ -226,6 +226,3 @@ def _as_attribute(value: Any) -> Any:
 def _is_file_name(name: object) -> bool:
     """Whether a text is the name of a file in a folder, and leads nowhere else."""
     return isinstance(name, str) and name.isprintable() and Path(name).name == name != "" and name[0] != "."
-
-
-__all__ = ["DATA_NAME", "StoredExamples", "example_row", "schema", "store", "store_part"]
