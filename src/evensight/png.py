@@ -40,7 +40,6 @@ _LEVEL = 6
 _SUB, _UP = 1, 2
 _KEPT_BYTES = 64_000_000
 _PIECE_OVERHEAD_BYTES = 400
-_SPLICED_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,6 @@ class PngSplicer:
         """
         self._width, self._height = size_wh_px
         self._ground_row = np.array(ground_rgb * self._width, dtype=np.uint8).reshape(self._width, 3)
-        self._ground_words = _words(np.tile(self._ground_row, (self._height, 1)))
         self._ground: dict[int, _Piece] = {}
         self._bands = _Kept()
         header = struct.pack(">2I5B", self._width, self._height, 8, 2, 0, 0, 0)
@@ -92,35 +90,6 @@ class PngSplicer:
         if y < self._height:
             pieces.append(self._ground_piece(self._height - y))
         return self._spliced(pieces)
-
-    def encode_image(self, image: Pixels) -> bytes:
-        """The PNG file of any image of the splicer's size, uint8 `[height, width, 3]`.
-
-        What differs from the ground is found and kept as one patch; an image that is mostly not ground goes to
-        Pillow's encoder.
-        """
-        found = self._rows_shown(image)
-        if found is None:
-            return self.encode(())
-        top, bottom = found
-        if bottom - top > _SPLICED_SHARE * self._height:
-            return encode_any(image)
-        # One pass over whole rows: numpy reduces three channels at a time twenty times slower.
-        differs = np.bitwise_or.reduce(image[top:bottom].reshape(bottom - top, -1) ^ self._ground_row.reshape(-1))
-        shown = differs.nonzero()[0]
-        left, right = int(shown[0]) // 3, int(shown[-1]) // 3 + 1
-        return self.encode([(left, top, image[top:bottom, left:right])])
-
-    def _rows_shown(self, image: Pixels) -> tuple[int, int] | None:
-        """The half-open range of rows that show anything but ground; none where all is ground."""
-        if image.shape != (self._height, self._width, 3):
-            raise ValueError(f"expected an image of {self._height} x {self._width} x 3, got {image.shape}")
-        differs = (_words(np.ascontiguousarray(image)) != self._ground_words).tobytes()
-        first = differs.find(1)
-        if first < 0:
-            return None
-        end = differs.rfind(1) + 1  # a word can begin in one row and end in the next: rounded outwards
-        return first * self._height // len(differs), -(-end * self._height // len(differs))
 
     def _in_bands(self, objects: Sequence[Placed]) -> list[tuple[int, int, list[Placed]]]:
         """The objects from top to bottom in groups that share rows, each group with its half-open rows."""
@@ -199,17 +168,6 @@ def splicer(size_wh_px: tuple[int, int], ground_rgb: Rgb = BLACK) -> PngSplicer:
     return PngSplicer(size_wh_px, ground_rgb)
 
 
-def encode_png(image: Pixels, ground_rgb: Rgb = BLACK) -> bytes:
-    """The PNG file of an image, uint8 `[height, width, 3]`: fast where it shows little on a plain ground.
-
-    Args:
-        image: The pixels.
-        ground_rgb: What is likely to be most of it; a wrong guess costs time and nothing else.
-    """
-    height, width, _ = image.shape
-    return splicer((width, height), ground_rgb).encode_image(image)
-
-
 def encode_any(image: Pixels) -> bytes:
     """The PNG file of an image that shows much, by Pillow's encoder."""
     buffer = io.BytesIO()
@@ -226,12 +184,6 @@ def adler32_combine(first: int, second: int, n_bytes: int) -> int:
     low = first & 0xFFFF
     total = (first >> 16) + (second >> 16) + n_bytes * (low - 1)
     return total % _ADLER_BASE << 16 | (low + (second & 0xFFFF) - 1) % _ADLER_BASE
-
-
-def _words(pixels: Pixels) -> NDArray[np.uint8] | NDArray[np.uint64]:
-    """The bytes of an image in a row, eight at a time where its size is a multiple of that."""
-    flat = pixels.reshape(-1)
-    return flat.view(np.uint64) if flat.size % 8 == 0 else flat
 
 
 def _ground_rows(ground_row: Pixels, n_rows: int) -> _Piece:

@@ -4,7 +4,6 @@ An `ExampleSet` is a sequence: `len(set)`, `set[i]` (an `Example` without pixels
 it draws a design on the fly, reads photographs or a stored set makes no difference to its readers.
 """
 
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from evensight.annotations import Annotation, Box, Cell, Frame, Grid, Object
+from evensight.png import encode_any
 from evensight.questions.tasks import Question
 from evensight.runs import hash_json
 
@@ -98,9 +98,7 @@ class ExampleSet(ABC):
 
     def encoded(self, index: int) -> bytes:
         """The image of example `index` as the bytes of a PNG or JPEG file."""
-        buffer = io.BytesIO()
-        self.image(index).save(buffer, "PNG", compress_level=3)
-        return buffer.getvalue()
+        return encode_any(self.pixels(index))
 
     def __iter__(self) -> Iterator[Example]:
         return (self[index] for index in range(len(self)))
