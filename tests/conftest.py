@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,14 @@ from evensight.scenes.factors import cell_factor, factor
 
 settings.register_profile("evensight", deadline=None, derandomize=True)
 settings.load_profile("evensight")
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept of a user's files is kept where the tests' other files are, not where the user's own is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVENSIGHT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
 
 MakeCoco = Callable[..., Path]
 """Writes a folder in COCO's format: `make_coco(files=, images=, annotations=, categories=, split=)`."""

@@ -35,6 +35,7 @@ class Example:
         mask_area_px: How many square pixels the object covers; none where its mask isn't known.
         centroid_xy_px: The centre of gravity of its mask; none where its mask isn't known.
         others: What else is in the image, as far as it is annotated.
+        certainty: How much of the object lies in its area, 0 to 1, where that is in question (on photographs).
     """
 
     id: str
@@ -47,6 +48,7 @@ class Example:
     mask_area_px: float | None = None
     centroid_xy_px: tuple[float, float] | None = None
     others: tuple[Object, ...] = ()
+    certainty: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
@@ -64,6 +66,8 @@ class SetInfo:
         balanced: Pairs `(given, counted)` of columns that it claims to balance: among the examples with one
             value of `given`, all values of `counted` are equally frequent, to a whole number.
         notes: What a reader should know of how it was made (sources, counts of what was left out).
+        of_photos: Whether its images are photographs, so that a score is shown beside controls and baselines.
+        prior: Where things usually are, as `datasets.priors` learned it on training photographs; None if unknown.
     """
 
     name: str
@@ -72,6 +76,8 @@ class SetInfo:
     grid: Grid
     balanced: tuple[tuple[str, str], ...]
     notes: Mapping[str, Any] = field(default_factory=dict)
+    of_photos: bool = False
+    prior: Mapping[str, Any] | None = None
 
 
 class ExampleSet(ABC):

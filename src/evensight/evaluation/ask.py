@@ -96,6 +96,8 @@ def _facts(examples: ExampleSet, loaded: LoadedModel) -> dict[str, Any]:
         "factors": list(info.factors),
         "balanced": [list(pair) for pair in info.balanced],
         "notes": dict(info.notes),
+        "of_photos": info.of_photos,
+        "prior": None if info.prior is None else dict(info.prior),
         "model": loaded.hashes["model"],
         "processor": loaded.hashes["processor"],
     }

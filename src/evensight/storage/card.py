@@ -34,6 +34,7 @@ _MEANINGS: Mapping[str, str] = {
     "others": "the other objects in the picture, each with its name, attributes, box, mask area and centroid",
     "mask_area_px": "how many square pixels the object covers, where its mask is known",
     "centroid_xy_px": "the centre of gravity of its mask, x, y, where it is known",
+    "certainty": "on photographs, how much of the object's box lies in its area, 0 to 1",
 }
 
 

@@ -34,10 +34,11 @@ _FIXED_FIELDS = (
     pa.field("box_xyxy_px", pa.list_(pa.float64())),
     pa.field("frame_wh_px", pa.list_(pa.int32())),
 )
-OPTIONAL_FIELDS = (
+_MASK_FIELDS = (
     pa.field("mask_area_px", pa.float64()),
     pa.field("centroid_xy_px", pa.list_(pa.float64())),
 )
+OPTIONAL_FIELDS = (*_MASK_FIELDS, pa.field("certainty", pa.float64()))
 """What is known of some examples only: an `Example`'s attribute of that name, or null."""
 
 OTHERS_FIELD = pa.field(
@@ -48,7 +49,7 @@ OTHERS_FIELD = pa.field(
                 ("name", pa.string()),
                 ("attributes", pa.string()),
                 ("box_xyxy_px", pa.list_(pa.float64())),
-                *OPTIONAL_FIELDS,
+                *_MASK_FIELDS,
             ]
         )
     ),

@@ -241,6 +241,8 @@ class ShardStore:
             "grid": [info.grid.rows, info.grid.cols],
             "balanced": [list(pair) for pair in info.balanced] if n == len(self._examples) else [],
             "notes": dict(info.notes),
+            "of_photos": info.of_photos,
+            "prior": None if info.prior is None else dict(info.prior),
         }
 
 

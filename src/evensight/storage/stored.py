@@ -169,6 +169,8 @@ def _info(manifest: RunManifest) -> SetInfo:
         Grid(*facts["grid"]),
         tuple((str(given), str(counted)) for given, counted in facts["balanced"]),
         facts["notes"],
+        bool(facts.get("of_photos", False)),
+        facts.get("prior"),
     )
 
 
