@@ -53,7 +53,7 @@ def single_instances(split: CocoSplit) -> tuple[Photo, ...]:
     alone = (
         group[0]
         for key, group in sorted(groups.items())
-        if len(group) == 1 and key not in split.unplaced and not group[0].is_crowd
+        if len(group) == 1 and key not in split.uncounted and not group[0].is_crowd
     )
     return tuple(_photo(split, thing) for thing in alone)
 
@@ -124,7 +124,7 @@ def _counts(points: Iterable[tuple[tuple[float, float], Frame]], grid: Grid) -> 
 def _photo(split: CocoSplit, thing: CocoObject) -> Photo:
     image: CocoImage = split.images[thing.image_id]
     annotation = Annotation(image.frame, (Object(thing.category, thing.box),))
-    return Photo(f"{split.name}-{image.id:012d}-{thing.id}", image.path, annotation)
+    return Photo(f"{split.name}-{image.id:012d}-{thing.id}", image.file, annotation)
 
 
 def _fault(path: Path, frame: Frame) -> str | None:
