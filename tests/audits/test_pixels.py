@@ -19,7 +19,6 @@ from evensight.audits.pixels import (
     hidden,
     is_empty,
     look_at,
-    pixel_hash,
     visibility,
 )
 from evensight.datasets.scene_examples import SceneExamples
@@ -55,16 +54,6 @@ def seen(pixels: Pixels, box: Box = BOX) -> list[str]:
 
 
 GROUNDS = {"black": plain(0, 0, 0), "white": plain(255, 255, 255), "noise": noisy(1), "gradient": gradient()}
-
-
-def test_the_hash_is_of_the_pixels_and_not_of_the_file() -> None:
-    pixels = Image.fromarray(noisy(0))
-    assert pixel_hash(pixels) == pixel_hash(pixels.convert("RGBA"))
-    assert pixel_hash(pixels) != pixel_hash(pixels.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
-
-
-def test_pictures_of_other_sizes_with_the_same_bytes_differ() -> None:
-    assert pixel_hash(Image.new("RGB", (2, 8))) != pixel_hash(Image.new("RGB", (8, 2)))
 
 
 @pytest.mark.parametrize("name", GROUNDS)

@@ -138,11 +138,11 @@ def test_a_truncated_picture_is_named(folder: Path, suffix: str, share: float) -
     noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    refused(lambda: PhotoBackgrounds(folder), path.name, "can't be read as a picture")
+    refused(lambda: PhotoBackgrounds(folder), path.name, "can't be read as an image")
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evensight.photos.selection.MAX_PIXELS", 99)
+    monkeypatch.setattr("evensight.photos.pictures.MAX_PIXELS", 99)
     Image.new("RGB", (10, 10)).save(folder / "a.png")
     refused(lambda: PhotoBackgrounds(folder), "a.png", "10 x 10 pixels")
 
@@ -153,7 +153,7 @@ def test_a_bomb_is_refused(folder: Path) -> None:
     content[16:24] = struct.pack(">II", 40_000, 40_000)  # the header's width and height, and its checksum
     content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
     (folder / "a.png").write_bytes(content)
-    refused(lambda: PhotoBackgrounds(folder), "a.png", "1600000000 pixels")
+    refused(lambda: PhotoBackgrounds(folder), "a.png", "40000 x 40000 pixels")
 
 
 def test_floating_point_pixels_are_refused(folder: Path) -> None:

@@ -16,7 +16,8 @@ from evensight.errors import InputError
 from evensight.exchange.civet import CivetExamples
 from evensight.photos.coco import CocoObject, CocoSplit, read_split
 from evensight.photos.entries import holds_entries
-from evensight.photos.selection import load_rgb
+from evensight.photos.picture_files import AMBIGUOUS, OTHER_SIZE, PictureError
+from evensight.photos.pictures import load_rgb
 from evensight.runs import MANIFEST_NAME, RunFolder, read_json
 from evensight.storage.stored import StoredExamples
 
@@ -68,10 +69,14 @@ def coco_table(coco: CocoSplit) -> AuditTable:
 
     @lru_cache(maxsize=1)  # an image's objects stand side by side
     def decoded(image_id: int) -> Image.Image:
+        image = coco.images[image_id]
         try:
-            return load_rgb(coco.images[image_id].file)
-        except InputError as error:
-            raise NoPictureError("picture that can't be decoded") from error
+            return load_rgb(image.file, image.frame)
+        except PictureError as error:
+            if error.fault == OTHER_SIZE:  # to be seen, and said of each of its objects
+                return load_rgb(image.file, orientation="stored")
+            reason = error.fault if error.fault == AMBIGUOUS else "picture that can't be decoded"
+            raise NoPictureError(reason) from error
 
     return AuditTable(
         f"coco-{coco.name}",

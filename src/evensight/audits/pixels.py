@@ -6,7 +6,6 @@ about 2.3 is just noticeable) a plane is fitted, so that a gradient is no object
 box is set against what is left of the ring's own. Each picture is read once and let go.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from PIL import Image
 
 from evensight.annotations import Box
 from evensight.audits.columns import AuditTable, NoPictureError, Target
+from evensight.photos.pictures import pixel_hash
 from evensight.progress import track
 
 FAINT_DELTA_E = 5.0
@@ -64,12 +64,6 @@ class Pictures:
     def n_different(self) -> int:
         """How many different pictures there are."""
         return len({each for each in self.hashes if each is not None})
-
-
-def pixel_hash(image: Image.Image) -> bytes:
-    """The SHA-256 of a picture's size and RGB pixels."""
-    pixels = image if image.mode == "RGB" else image.convert("RGB")
-    return hashlib.sha256(f"{pixels.width}x{pixels.height}\n".encode() + pixels.tobytes()).digest()
 
 
 def look_at(table: AuditTable) -> Pictures:

@@ -1,10 +1,9 @@
 """The pictures of a file of questions: paths beside it, or bytes inside its Parquet.
 
-A path must stay in the file's folder, and only Pillow's plain formats are decoded. Of a Parquet file one batch of
-rows is held at a time, as pictures are asked for in order.
+A path must stay in the file's folder. Pixels are taken as they are stored, as those do who train on such a file.
+Of a Parquet file one batch of rows is held at a time, as pictures are asked for in order.
 """
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from PIL import Image
 
 from evensight.annotations import Frame
 from evensight.audits.columns import NoPictureError
-from evensight.photos.selection import FORMATS, MAX_PIXELS
+from evensight.photos.picture_files import MISSING, TOO_LARGE, PictureError, read_file
+from evensight.photos.pictures import decode_rgb, stored_size_wh
 
 _BATCH_ROWS = 32
 
@@ -44,9 +44,8 @@ class RecordPictures:
     def frame(self, number: int) -> Frame | None:
         """The size of the picture of row `number` of the file, if that can be told."""
         try:
-            with self._open(number) as image:
-                return Frame(*image.size)
-        except NoPictureError:
+            return Frame(*stored_size_wh(*self._read(number)))
+        except (NoPictureError, PictureError):
             return None
 
     def __call__(self, index: int) -> Image.Image:
@@ -55,24 +54,20 @@ class RecordPictures:
         Raises:
             NoPictureError: There is none, or it can't be decoded.
         """
-        with self._open(self._kept[index]) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise NoPictureError("picture of more than 100 million pixels")
-            try:
-                return image.convert("RGB")
-            except (OSError, ValueError, SyntaxError) as error:
-                raise NoPictureError("picture that can't be decoded") from error
+        try:
+            return decode_rgb(*self._read(self._kept[index]), orientation="stored")
+        except PictureError as error:
+            reasons = {MISSING: "picture that isn't there", TOO_LARGE: "picture too large to be decoded"}
+            raise NoPictureError(reasons.get(error.fault, "picture that can't be decoded")) from error
 
-    def _open(self, number: int) -> Image.Image:
+    def _read(self, number: int) -> tuple[bytes, Path]:
+        """The bytes of a picture, and the file that they are from."""
         inside = self._inside[number] if self._inside is not None else None
         source = _source(inside or self._references.get(number))
-        file = io.BytesIO(source) if isinstance(source, bytes) else self._beside(source)
-        try:
-            return Image.open(file, formats=FORMATS)
-        except FileNotFoundError as error:
-            raise NoPictureError("picture that isn't there") from error
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise NoPictureError("picture that can't be decoded") from error
+        if isinstance(source, bytes):
+            return source, self._path
+        path = self._beside(source)
+        return read_file(path), path
 
     def _beside(self, name: str) -> Path:
         try:

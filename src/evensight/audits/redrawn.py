@@ -7,8 +7,8 @@ made, and a design draws the same scene anywhere: so every row and every pixel c
 from collections.abc import Sequence
 from pathlib import Path
 
-from evensight.audits.pixels import pixel_hash
 from evensight.datasets.orders import made_again
+from evensight.photos.pictures import pixel_hash
 from evensight.progress import track
 from evensight.runs import MANIFEST_NAME, read_json
 from evensight.storage.shards import KIND

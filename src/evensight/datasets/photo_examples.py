@@ -18,10 +18,11 @@ from evensight.datasets.priors import learn
 from evensight.datasets.slots import PLACE_TASKS
 from evensight.errors import InputError, one_of
 from evensight.photos.catalog import PhotoDesign
-from evensight.photos.checks import PictureCheck, check_pictures
+from evensight.photos.check_record import PictureCheck
+from evensight.photos.checks import check_pictures
 from evensight.photos.coco import CocoFiles, CocoSplit, Rejections, read_instances
 from evensight.photos.draws import Draw, drawn
-from evensight.photos.pictures import FORMATS, load_rgb
+from evensight.photos.pictures import FORMATS, Orientation, load_rgb
 from evensight.photos.selection import Photo, Selected, select
 from evensight.questions.catalog import task_named
 from evensight.questions.options import dealt_slots, rank_slot
@@ -119,11 +120,11 @@ class PhotoExamples(ExampleSet):
     @override
     def image(self, index: int) -> Image.Image:
         photo = self._photo(index)
-        return load_rgb(_path(photo), photo.annotation.frame, self._design.orientation)
+        return load_rgb(photo.file, photo.annotation.frame, self._design.orientation)
 
     @override
     def encoded(self, index: int) -> bytes:
-        path = _path(self._photo(index))
+        path = self._photo(index).file
         with Image.open(path, formats=FORMATS) as image:
             as_it_is = image.format == "JPEG" and image.mode == "RGB" and not image.getexif()
         return path.read_bytes() if as_it_is else super().encoded(index)
@@ -180,7 +181,7 @@ class PhotoExamples(ExampleSet):
 class _Apart:
     """Photographs that are not to be in a set: those of other splits, by id and by pixels."""
 
-    def __init__(self, others: Sequence[CocoFiles], orientation: str) -> None:
+    def __init__(self, others: Sequence[CocoFiles], orientation: Orientation) -> None:
         self.annotations: dict[str, str] = {}
         self._by_id: dict[int, str] = {}
         self._by_pixels: dict[str, str] = {}
@@ -188,7 +189,7 @@ class _Apart:
             split = read_instances(files)
             self.annotations[split.name] = split.annotations_hash
             images = list(split.images.values())
-            checks = check_pictures([(_there(image.path), image.frame) for image in images], orientation)
+            checks = check_pictures([(image.file, image.frame) for image in images], orientation)
             for image, check in zip(images, checks, strict=True):
                 self._by_id[image.id] = split.name
                 if check.pixels_hash is not None:
@@ -232,7 +233,7 @@ class _Choice:
         """Why some of the photographs can't be used, by image id."""
         new = [k for k in dict.fromkeys(taken.image_ids) if k not in self._checks]
         images = [taken.split.images[k] for k in new]
-        wanted = [(_there(image.path), image.frame) for image in images]
+        wanted = [(image.file, image.frame) for image in images]
         self._checks |= dict(zip(new, check_pictures(wanted, self._design.orientation), strict=True))
         found = {k: self._checks[k].fault or self._apart.fault(k, self._checks[k]) for k in new}
         return {k: fault for k, fault in found.items() if fault is not None}
@@ -278,13 +279,3 @@ def _counted_slots(task: Task, asked: Sequence[Annotation]) -> list[int]:
 
 def _named(value: float, bounds: Sequence[tuple[float, str]]) -> str:
     return next(name for bound, name in bounds if value < bound)
-
-
-def _path(photo: Photo) -> Path:
-    return _there(photo.path)
-
-
-def _there(path: Path | None) -> Path:
-    if path is None:
-        raise ValueError("the annotations were read without their images")
-    return path

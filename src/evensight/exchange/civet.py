@@ -26,7 +26,7 @@ from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
 from evensight.errors import InputError, one_of
 from evensight.exchange.civet_answers import KINDS, Picture, Placed, Unusable, question
 from evensight.photos.coco import Rejections
-from evensight.photos.selection import FORMATS, load_rgb
+from evensight.photos.pictures import FORMATS, load_rgb
 from evensight.progress import track
 from evensight.questions.tasks import INSTRUCTION
 from evensight.runs import hash_file, hash_json, read_json
@@ -108,7 +108,7 @@ class CivetExamples(ExampleSet):
 
     @override
     def image(self, index: int) -> Image.Image:
-        return load_rgb(self._paths[index])
+        return load_rgb(self._paths[index], orientation="stored")
 
     @override
     def encoded(self, index: int) -> bytes:
@@ -301,7 +301,7 @@ def _pixels(path: Path, folder: Path) -> NDArray[np.uint8]:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise Unusable("picture outside the folder")
     try:
-        return np.asarray(load_rgb(path))
+        return np.asarray(load_rgb(path, orientation="stored"))
     except InputError as error:
         raise Unusable("picture that can't be decoded") from error
 

@@ -1,28 +1,26 @@
 """Photographs as backgrounds: a folder of the user's, or the images of a set in COCO's format.
 
-A background is what a person sees who opens the file: turned as its EXIF tag says, grey and CMYK and palettes as
-RGB, what is transparent over black; then the largest square in its middle, resized with antialiasing. Colour
-profiles are left unheeded. Of several frames it is the first.
+A background is what a person sees who opens the file, turned as its EXIF tag says (`pictures.load_rgb`); then the
+largest square in its middle, resized with antialiasing.
 
 Every file is decoded once when the pool is made, so that a broken one is found before a set is begun; the
 fingerprint is of all files' names and bytes, and a file that has changed since is refused.
 """
 
-import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from evensight.errors import InputError
 from evensight.memory import ByteCache
-from evensight.photos import selection
 from evensight.photos.coco import read_split
+from evensight.photos.picture_files import read_file
+from evensight.photos.pictures import decode_rgb
 from evensight.progress import track
 from evensight.runs import hash_json, one_line
 
@@ -106,34 +104,10 @@ class PhotoBackgrounds:
 
     def _resized(self, k: int, size_px: int) -> Pixels:
         path = self._path(k)
-        content = _read(path)
+        content = read_file(path)
         if sha256(content).hexdigest() != self._hashes[k]:
             raise InputError(f"`{path}` has changed since the set was begun: put the old one back or begin again")
-        return np.array(square(upright_rgb(content, path), size_px))
-
-
-def upright_rgb(content: bytes, path: Path) -> Image.Image:
-    """A picture as a person sees it: turned by its EXIF tag, RGB, what is transparent over black.
-
-    Args:
-        content: The file's bytes.
-        path: The file, for the message.
-
-    Raises:
-        InputError: It can't be decoded, or is too large to be.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is the limit, and an error
-            with Image.open(BytesIO(content), formats=selection.FORMATS) as image:
-                _check_size(image, path)
-                return _as_rgb(ImageOps.exif_transpose(image))
-    except InputError:
-        raise
-    except Exception as error:  # a broken file makes decoders raise almost anything
-        raise InputError(
-            f"`{path}` can't be read as a picture: {_why(error)}; mend it or take it out of the folder"
-        ) from error
+        return np.array(square(decode_rgb(content, path), size_px))
 
 
 def square(image: Image.Image, size_px: int) -> Image.Image:
@@ -142,27 +116,6 @@ def square(image: Image.Image, size_px: int) -> Image.Image:
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)
     return image.resize((size_px, size_px), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-
-
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no agreed range, save it with 8 bits a channel")
-    if image.mode.startswith("I"):  # 16 bits a channel; Pillow would clip at 255
-        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)).convert(
-            "RGB"
-        )
-    if image.has_transparency_data:
-        colored = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", colored.size, (0, 0, 0, 255)), colored).convert("RGB")
-    return image.convert("RGB")
-
-
-def _check_size(image: Image.Image, path: Path) -> None:
-    if image.width * image.height > selection.MAX_PIXELS:
-        raise InputError(
-            f"`{path}` has {image.width} x {image.height} pixels: expected {selection.MAX_PIXELS // 10**6} million "
-            "at most; make it smaller or take it out of the folder"
-        )
 
 
 def _pictures_in(folder: Path) -> list[Path]:
@@ -193,20 +146,6 @@ def _check_inside(path: Path, folder: Path) -> None:
 
 def _checked(path: Path) -> str:
     """The hash of a file that can be decoded."""
-    content = _read(path)
-    upright_rgb(content, path)
+    content = read_file(path)
+    decode_rgb(content, path)
     return sha256(content).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"`{path}` can't be read: {one_line(error)}; mend it or take it out of the folder"
-        ) from error
-
-
-def _why(error: BaseException) -> str:
-    """Pillow's reason, without the address of the buffer that it read from."""
-    return "it is none that is known" if "cannot identify" in str(error) else one_line(error)

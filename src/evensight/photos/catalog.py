@@ -24,6 +24,7 @@ from evensight.annotations import PAPER_GRID, Grid
 from evensight.errors import InputError
 from evensight.photos.coco import annotations_path, has_split
 from evensight.photos.draws import Draw
+from evensight.photos.pictures import Orientation
 from evensight.photos.rules import Rule
 from evensight.runs import one_line
 from evensight.settings import checked
@@ -82,7 +83,7 @@ class PhotoDesign(BaseModel):
     scenes: Mix | None = None
     control: str | None = None
     prior: str | None = None
-    orientation: str = Field("by-size", pattern="^(by-size|stored|turned)$")
+    orientation: Orientation = "by-size"
 
     @property
     def cells(self) -> Grid:

@@ -27,7 +27,8 @@ from evensight.annotations import Frame
 from evensight.errors import InputError, one_of
 from evensight.memory import ByteCache
 from evensight.photos.coco import CocoImage, CocoObject, CocoSplit, Rejections, read_split
-from evensight.photos.selection import load_rgb
+from evensight.photos.picture_files import PictureError
+from evensight.photos.pictures import load_rgb
 from evensight.progress import track
 from evensight.runs import hash_file, hash_json
 
@@ -223,7 +224,7 @@ class Cutouts:
             return found
         image = self._split.images[thing.image_id]
         mask, window = mask_of(thing.segmentation, image.frame)
-        pixels = np.asarray(load_rgb(image.file).crop(window))
+        pixels = np.asarray(load_rgb(image.file, image.frame).crop(window))
         return self._sources.put(thing.id, _sealed(_without_halo(_main_piece(mask)[0], pixels)))
 
     def _chosen(self, things: Sequence[CocoObject]) -> dict[str, tuple[CocoObject, ...]]:
@@ -423,10 +424,10 @@ def _is_clear_of_edges(xyxy_px: tuple[float, float, float, float], frame: Frame)
 
 def _image_fault(image: CocoImage) -> str | None:
     try:
-        size = load_rgb(image.file).size
-    except InputError:
-        return "image file that can't be decoded"
-    return None if size == (image.frame.width_px, image.frame.height_px) else "image of another size than declared"
+        load_rgb(image.file, image.frame)
+    except PictureError as error:
+        return error.fault
+    return None
 
 
 def _main_piece(mask: Mask) -> tuple[Mask, float]:

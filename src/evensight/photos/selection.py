@@ -102,7 +102,7 @@ class Selected:
         return Photo(
             f"{self.split.name}-{image.id:012d}-{thing.id}",
             image.id,
-            image.path,
+            image.file,
             Annotation(image.frame, (Object(thing.category, thing.box),)),
             tuple(Object(o.category, o.box, {"crowd": "yes"} if o.is_crowd else {}) for o in beside),
             float(self.certainty[k]),
@@ -133,7 +133,7 @@ class Photo:
     Attributes:
         id: Unique in the split: image and object.
         image_id: The image's id in the split.
-        path: The image's file; none where the annotations were read alone.
+        file: The image's file.
         annotation: The frame and the object.
         others: What else is annotated in the photograph; crowd regions have the attribute `crowd`.
         certainty: The share of the object's box that lies in its area, 0 to 1.
@@ -141,7 +141,7 @@ class Photo:
 
     id: str
     image_id: int
-    path: Path | None
+    file: Path
     annotation: Annotation
     others: tuple[Object, ...]
     certainty: float
