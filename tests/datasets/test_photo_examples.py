@@ -39,7 +39,7 @@ def root(make_coco: MakeCoco) -> Path:
 
 
 def test_photographs_by_hand(root: Path) -> None:
-    found = list(PhotoExamples(root, "val2017", seed=0))
+    found = list(PhotoExamples.of_split(root, "val2017", seed=0))
     assert [(e.area, e.attributes["category"]) for e in found] == [
         ("top left", "cat"),
         ("bottom right", "dog"),
@@ -51,16 +51,16 @@ def test_photographs_by_hand(root: Path) -> None:
 
 
 def test_photographs_are_asked_in_the_words_of_the_scenes(root: Path) -> None:
-    question = PhotoExamples(root, "val2017", seed=0)[0].question
+    question = PhotoExamples.of_split(root, "val2017", seed=0)[0].question
     assert question.task == "absolute-position"
     assert sorted(question.options) == sorted(AREAS)
     assert question.text.startswith("Answer using as few words as possible. Where is the cat? Choose from [")
 
 
 def test_photographs_are_stored_byte_by_byte(root: Path, tmp_path: Path) -> None:
-    store(PhotoExamples(root, "val2017", seed=0), tmp_path / "set")
+    store(PhotoExamples.of_split(root, "val2017", seed=0), tmp_path / "set")
     stored = StoredExamples(tmp_path / "set")
-    assert list(stored) == list(PhotoExamples(root, "val2017", seed=0))
+    assert list(stored) == list(PhotoExamples.of_split(root, "val2017", seed=0))
     assert stored.encoded(0) == (root / "val2017" / "1.jpg").read_bytes()
     assert stored.info.factors == ("category",)
 
@@ -71,7 +71,7 @@ def test_a_photograph_with_an_orientation_tag_is_stored_as_it_was_annotated(root
     exif[0x0112] = 6
     with Image.open(path) as photo:
         photo.save(path, exif=exif)
-    store(PhotoExamples(root, "val2017", seed=0), tmp_path / "set")
+    store(PhotoExamples.of_split(root, "val2017", seed=0), tmp_path / "set")
     stored = StoredExamples(tmp_path / "set")
     assert stored.image(2).size == (180, 90)
     assert not stored.image(2).getexif()
@@ -80,7 +80,7 @@ def test_a_photograph_with_an_orientation_tag_is_stored_as_it_was_annotated(root
 def test_a_photograph_that_is_cut_short_is_left_out_and_noted(root: Path) -> None:
     path = root / "val2017" / "1.jpg"
     path.write_bytes(path.read_bytes()[:500])
-    found = PhotoExamples(root, "val2017", seed=0)
+    found = PhotoExamples.of_split(root, "val2017", seed=0)
     assert [example.id for example in found] == ["val2017-000000000002-3"]
     assert found.info.notes["left_out"]["image file that can't be decoded"]["n"] == 2
 
@@ -89,27 +89,27 @@ def test_nothing_to_ask_is_one_line_with_the_reasons(root: Path) -> None:
     for path in (root / "val2017").iterdir():
         path.write_bytes(b"no")
     with pytest.raises(InputError, match=r"can't be decoded.: 3") as caught:
-        PhotoExamples(root, "val2017", seed=0)
+        PhotoExamples.of_split(root, "val2017", seed=0)
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_the_hash_changes_with_the_annotations_and_the_seed(root: Path) -> None:
-    before = PhotoExamples(root, "val2017", seed=0).hash
-    assert PhotoExamples(root, "val2017", seed=0).hash == before
-    assert PhotoExamples(root, "val2017", seed=1).hash != before
+    before = PhotoExamples.of_split(root, "val2017", seed=0).hash
+    assert PhotoExamples.of_split(root, "val2017", seed=0).hash == before
+    assert PhotoExamples.of_split(root, "val2017", seed=1).hash != before
     path = root / "annotations" / "instances_val2017.json"
     path.write_text(json.dumps(json.loads(path.read_text()), indent=1))
-    assert PhotoExamples(root, "val2017", seed=0).hash != before
+    assert PhotoExamples.of_split(root, "val2017", seed=0).hash != before
 
 
 def test_the_hash_changes_with_any_photograph_also_in_folders_of_their_own(make_coco: MakeCoco) -> None:
     files = {"a/1.jpg": (90, 90), "b/1.jpg": (90, 90)}
     images = [image(1, "a/1.jpg"), image(2, "b/1.jpg")]
     root = make_coco(files, images, [thing(1, 1, 1, [0, 0, 9, 9]), thing(2, 2, 1, [0, 0, 9, 9])])
-    hashes = {PhotoExamples(root, "val2017", seed=0).hash}
+    hashes = {PhotoExamples.of_split(root, "val2017", seed=0).hash}
     for name in files:
         Image.new("RGB", (90, 90), "red").save(root / "val2017" / name)
-        hashes.add(PhotoExamples(root, "val2017", seed=0).hash)
+        hashes.add(PhotoExamples.of_split(root, "val2017", seed=0).hash)
     assert len(hashes) == 3
 
 
@@ -118,7 +118,7 @@ def test_the_hash_changes_with_any_photograph_also_in_folders_of_their_own(make_
 
 @pytest.fixture(scope="module")
 def val(photos_root: Path) -> PhotoExamples:
-    return PhotoExamples(photos_root, "val2017", seed=0)
+    return PhotoExamples.of_split(photos_root, "val2017", seed=0)
 
 
 @pytest.mark.photos
@@ -132,7 +132,7 @@ def test_real_photographs_are_what_they_claim(val: PhotoExamples) -> None:
 
 @pytest.mark.photos
 def test_real_photographs_are_the_same_twice(val: PhotoExamples, photos_root: Path) -> None:
-    again = PhotoExamples(photos_root, "val2017", seed=0)
+    again = PhotoExamples.of_split(photos_root, "val2017", seed=0)
     assert list(again) == list(val)
     assert again.hash == val.hash
 

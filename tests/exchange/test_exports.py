@@ -399,7 +399,7 @@ def test_pycocotools_reads_it(exported: Callable[[str], Path], stored: StoredExa
 def test_evensight_reads_it_as_photographs(exported: Callable[[str], Path], stored: StoredExamples) -> None:
     split = read_split(exported("coco"), "evensight")
     assert (len(split.rejected), len(split.objects), len(split.images)) == (0, N, N)
-    asked = PhotoExamples(exported("coco"), "evensight", seed=0)
+    asked = PhotoExamples.of_split(exported("coco"), "evensight", seed=0)
     assert [(each.cell, each.area, each.box) for each in asked] == [
         (each.cell, each.area, each.box) for each in stored
     ]

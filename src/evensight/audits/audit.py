@@ -116,6 +116,7 @@ class Audit:
         rejected: Rows that can't be used, by reason: how many, and the first of them.
         pictures: What was found in the pictures; none where they were not looked at.
         seed: Draws the permutations.
+        selection: What each rule left of the objects of photographs, by area; none of other sets.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Audit:
     rejected: dict[str, dict[str, Any]] = field(default_factory=dict)
     pictures: PictureFacts | None = None
     seed: int = 0
+    selection: Mapping[str, Any] | None = None
 
     @property
     def broken(self) -> tuple[Balance, ...]:
@@ -177,6 +179,7 @@ def audit(examples: ExampleSet | AuditTable, *, seed: int = 0, pictures: Picture
         {reason: {"n": len(names), "first": list(names[:5])} for reason, names in table.rejected.items()},
         _picture_facts(table, pictures) if pictures else None,
         seed,
+        table.selection,
     )
 
 

@@ -1,15 +1,15 @@
 """The certificate of a set of scenes, for its card: what it claims, counted before it is stored."""
 
 from evensight.audits.audit import audit, certificate
+from evensight.datasets.examples import ExampleSet
 from evensight.datasets.orders import Order
-from evensight.datasets.scene_examples import SceneExamples
 from evensight.storage.card import CardNotes
 
 MAX_CERTIFIED = 50_000
 """A larger set is stored without a certificate in its card: it would take longer than the storing."""
 
 
-def card_notes(order: Order, examples: SceneExamples, limit: int | None) -> CardNotes:
+def card_notes(order: Order, examples: ExampleSet, limit: int | None) -> CardNotes:
     """What the card of a stored set says beside its columns: how it was made, and its certificate.
 
     Args:

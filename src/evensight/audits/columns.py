@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +104,7 @@ class AuditTable:
         picture: Gives a row's picture, RGB, or raises `NoPictureError`; none where the set has no pictures.
         faults: What is wrong with rows, each in a sentence that names the row.
         rejected: Rows that can't be used, by reason: their names.
+        selection: What each rule left of the objects of photographs, by area (`PhotoExamples`); none of other sets.
     """
 
     name: str
@@ -116,6 +118,7 @@ class AuditTable:
     picture: Callable[[int], Image.Image] | None = None
     faults: tuple[str, ...] = ()
     rejected: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    selection: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         lengths = {name: each.codes.size for name, each in self.columns.items()}
@@ -152,6 +155,7 @@ def tabulate(examples: ExampleSet) -> AuditTable:
         targets,
         examples.image,
         tuple(faults),
+        selection=info.notes.get("selection"),
     )
 
 

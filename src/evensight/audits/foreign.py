@@ -4,7 +4,6 @@ What a path is, is seen from what is there: a manifest, `annotations/`, `repr.js
 suffix.
 """
 
-import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from evensight.audits.records import read_records
 from evensight.errors import InputError
 from evensight.exchange.civet import CivetExamples
 from evensight.photos.coco import CocoObject, CocoSplit, read_split
+from evensight.photos.entries import holds_entries
 from evensight.photos.picture_files import AMBIGUOUS, OTHER_SIZE, PictureError
 from evensight.photos.pictures import load_rgb
 from evensight.runs import MANIFEST_NAME, RunFolder, read_json
@@ -71,10 +71,10 @@ def coco_table(coco: CocoSplit) -> AuditTable:
     def decoded(image_id: int) -> Image.Image:
         image = coco.images[image_id]
         try:
-            return load_rgb(image.path, image.frame)
+            return load_rgb(image.file, image.frame)
         except PictureError as error:
             if error.fault == OTHER_SIZE:  # to be seen, and said of each of its objects
-                return load_rgb(image.path, orientation="stored")
+                return load_rgb(image.file, orientation="stored")
             reason = error.fault if error.fault == AMBIGUOUS else "picture that can't be decoded"
             raise NoPictureError(reason) from error
 
@@ -110,19 +110,12 @@ def _split_of(root: Path, split: str | None) -> str:
 
 
 def _file_table(path: Path) -> AuditTable:
-    if path.suffix == ".json" and _is_coco(path):
-        if path.parent.name != "annotations" or not path.stem.startswith("instances_"):
+    if path.suffix == ".json":
+        if path.parent.name == "annotations" and path.stem.startswith("instances_"):
+            return coco_table(read_split(path.parent.parent, path.stem.removeprefix("instances_")))
+        if holds_entries(path):
             raise InputError(
                 f"`{path}` is COCO's: expected it in COCO's layout, ROOT/annotations/instances_SPLIT.json with the "
                 "images in ROOT/SPLIT/"
             )
-        return coco_table(read_split(path.parent.parent, path.stem.removeprefix("instances_")))
     return read_records(path)
-
-
-def _is_coco(path: Path) -> bool:
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and {"images", "annotations", "categories"} <= set(content)

@@ -32,8 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (designs, generate, audit, export, photos, finetune, evaluate, report, study):
+for _command in (designs, generate, audit, export, finetune, evaluate, report, study):
     app.command()(_command)
+app.add_typer(photos, name="photos")
 app.add_typer(import_, name="import")
 app.add_typer(embedded, name="embedded")
 

@@ -100,6 +100,10 @@ def _print_set(console: "Console", found: "Audit") -> None:
         console.print(f"  left out: {rows['n']:,} x {_said(reason)} (first: {_said(rows['first'][0])})")
     for name, reason in found.left_out.items():
         console.print(f"  `{_said(name)}` {reason}: in no pair that isn't claimed")
+    if found.selection is not None:
+        from evensight.cli.photo_counts import print_steps
+
+        print_steps(found.selection["steps"], found.selection["asked"])
     console.print()
     claimed = [balance for balance in found.balances if balance.claimed]
     rest = [balance for balance in found.balances if not balance.claimed]

@@ -1,13 +1,16 @@
-"""Orders: which set of scenes to make, said so shortly that it can be sent anywhere and make the same set there."""
+"""Orders: which set to make, of scenes or of photographs, said so shortly that it can be sent anywhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evensight.datasets.examples import ExampleSet
+from evensight.datasets.photo_sets import photo_set
 from evensight.datasets.pools import pools_for
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
+from evensight.photos.catalog import PhotoDesign, photo_design, photo_names
 from evensight.questions.tasks import INSTRUCTION
 from evensight.runs import one_line
 from evensight.scenes.catalog import build, built_again, design_file, names
@@ -15,7 +18,7 @@ from evensight.scenes.catalog import build, built_again, design_file, names
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which set of scenes to make: small, and the same set wherever it is made.
+    """Which set to make: small, and the same set wherever it is made.
 
     Attributes:
         design: The design's name or YAML file.
@@ -24,8 +27,8 @@ class Order:
         task: What to ask; None for the design's own task.
         part: `train` or `test`, where the design holds something out.
         instruction: Whether the instruction stands in front of the questions.
-        photos: A folder in COCO's format, for real objects and backgrounds.
-        split: The split in that folder.
+        photos: A folder in COCO's format, for real objects and backgrounds, and for designs of photographs.
+        split: The split in that folder, for scenes; a design of photographs names its own.
         backgrounds: A folder of pictures for backgrounds.
     """
 
@@ -39,12 +42,24 @@ class Order:
     split: str = "val2017"
     backgrounds: Path | None = None
 
-    def examples(self) -> SceneExamples:
+    def examples(self) -> ExampleSet:
         """The set, on the fly.
 
         Raises:
             InputError: It can't be made.
         """
+        photographs = photo_design(self.design)
+        return self._scenes() if photographs is None else self._photographs(photographs)
+
+    def _photographs(self, design: PhotoDesign) -> ExampleSet:
+        if self.part or self.backgrounds:
+            what = "--part" if self.part else "--backgrounds"
+            raise InputError(f"the design `{design.name}` is of photographs: leave out `{what}`")
+        asked = design.model_copy(update={"task": self.task}) if self.task else design
+        instruction = INSTRUCTION if self.instruction else ""
+        return photo_set(asked, self.photos, self.seed, size_px=self.size_px, instruction=instruction)
+
+    def _scenes(self) -> SceneExamples:
         file = design_file(self.design)
         pools = pools_for(file, self.backgrounds, self.photos, self.split)
         design = build(file, self.seed, pools, self.part)
@@ -55,7 +70,8 @@ class Order:
 
     def resolved(self) -> "Order":
         """The same order with absolute paths, good in any working directory."""
-        design = self.design if self.design in names() else str(Path(self.design).resolve())
+        known = (*names(), *photo_names())
+        design = self.design if self.design in known else str(Path(self.design).resolve())
         photos, backgrounds = (path and path.resolve() for path in (self.photos, self.backgrounds))
         return replace(self, design=design, photos=photos, backgrounds=backgrounds)
 
@@ -63,12 +79,12 @@ class Order:
     def command(self) -> str:
         """The command that makes the set, but for the folder."""
         given = {
-            "--size": self.size_px,
+            "--size": self.size_px if photo_design(self.design) is None else None,
             "--seed": self.seed,
             "--task": self.task,
             "--part": self.part,
             "--photos": self.photos and "FOLDER",
-            "--split": self.photos and self.split,
+            "--split": self.photos and self.split if photo_design(self.design) is None else None,
             "--backgrounds": self.backgrounds and "FOLDER",
         }
         options = " ".join(f"{name} {value}" for name, value in given.items() if value is not None)

@@ -63,10 +63,10 @@ class PhotoBackgrounds:
         """
         found = read_split(root, split)
         shown: dict[Path, set[str]] = defaultdict(set)
-        for image_id, category in {(thing.image_id, thing.category) for thing in found.objects} | found.unplaced:
-            shown[found.images[image_id].path].add(category)
+        for image_id, category in {(thing.image_id, thing.category) for thing in found.objects} | found.uncounted:
+            shown[found.images[image_id].file].add(category)
         pool = cls.__new__(cls)
-        pool._take(sorted({image.path for image in found.images.values()}), cache_bytes, shown)
+        pool._take(sorted({image.file for image in found.images.values()}), cache_bytes, shown)
         return pool
 
     def __len__(self) -> int:

@@ -1,44 +1,47 @@
-"""Reading a folder in COCO's format: `ROOT/annotations/instances_SPLIT.json` and `ROOT/SPLIT/*.jpg`.
+"""Reading photographs in COCO's format: a JSON file of instances and a folder of images.
 
-Nothing is trusted: every entry that can't be used is counted under the reason, with its id, and the rest goes
-on; `accepted + rejected = total`. File names must stay in the folder.
+COCO 2017, LVIS, Objects365 and sets of one's own are read alike. Nothing is trusted: every entry that can't be used
+is counted under the reason, with its id, and the rest goes on; `accepted + rejected = total`. File names must stay
+in the folder.
+
+A large file is checked once: what it lists is kept in the user's cache under the hash of its bytes
+(`listing_cache`). Where its images are is looked up each time.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import isfinite
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from evensight.annotations import Box, Frame
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
 from evensight.errors import InputError
-from evensight.runs import hash_file, one_line
+from evensight.photos.checking import checked
+from evensight.photos.entries import read_entries
+from evensight.photos.image_files import Found, find_images
+from evensight.photos.instances import CocoImage, CocoObject, Images, ObjectColumns, Objects
+from evensight.photos.listing import ANNOTATION, CATEGORY, IMAGE, NO_IMAGE, Fault, Listing, chunks
+from evensight.photos.listing_cache import keep, read_kept
+from evensight.runs import hash_file
 
+__all__ = [
+    "CocoFiles",
+    "CocoImage",
+    "CocoObject",
+    "CocoSplit",
+    "ObjectColumns",
+    "Objects",
+    "Rejections",
+    "annotations_path",
+    "has_split",
+    "read_instances",
+    "read_split",
+]
 
-@dataclass(frozen=True, slots=True)
-class CocoImage:
-    """An image's entry."""
-
-    id: int
-    path: Path
-    frame: Frame
-
-
-@dataclass(frozen=True, slots=True)
-class CocoObject:
-    """An annotated object, or a region of many (`is_crowd`).
-
-    Its `segmentation` is what the file has, unchecked, and only where the reader was asked to keep it: polygons
-    are most of such a file.
-    """
-
-    id: int
-    image_id: int
-    category: str
-    box: Box
-    is_crowd: bool
-    segmentation: Any = field(default=None, repr=False, compare=False)
+MIN_KEPT_BYTES = 2**20
+"""A smaller file is checked in no more time than its cache would take to be found, and leaves nothing behind."""
+_NOT_IN_NAMES = frozenset('/\\:*?"<>|`')
 
 
 @dataclass
@@ -61,25 +64,81 @@ class Rejections:
 
 @dataclass(frozen=True)
 class CocoSplit:
-    """A split's usable entries.
+    """A set's usable entries.
 
     Attributes:
-        name: The split's name ("val2017").
+        name: The set's name ("val2017").
         images: The images, by id.
-        objects: The annotated objects.
-        unplaced: Image id and category of the objects that are there, but whose box can't be used.
+        objects: The annotated objects, in the file's order.
+        columns: The same as arrays.
+        categories: The categories' names, sorted, to which the columns' codes refer.
+        uncounted: Image id and category whose instances can't be counted: an annotation of it can't be used, or the
+            file says that not all of them are annotated (LVIS's `not_exhaustive_category_ids`).
         rejected: What could not be used, and why.
-        n_total: How many images and annotations the file lists.
+        n_accepted: How many images, annotations and category ids are used.
+        n_total: How many the file lists.
         annotations_hash: The SHA-256 of the annotation file.
     """
 
     name: str
     images: Mapping[int, CocoImage]
-    objects: tuple[CocoObject, ...]
-    unplaced: frozenset[tuple[int, str]]
-    rejected: Rejections
+    objects: Objects
+    columns: ObjectColumns = field(repr=False)
+    categories: tuple[str, ...] = field(repr=False)
+    uncounted: frozenset[tuple[int, str]] = field(repr=False)
+    rejected: Rejections = field(repr=False)
+    n_accepted: int
     n_total: int
     annotations_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class CocoFiles:
+    """Where a set's annotations and images are.
+
+    Attributes:
+        name: What the set is called; it becomes a part of files' names.
+        annotations: The JSON file.
+        images: The images' folder; None for annotations alone, of which no image is looked for.
+
+    Raises:
+        InputError: The name can't be a part of a file's name.
+    """
+
+    name: str
+    annotations: Path
+    images: Path | None
+
+    def __post_init__(self) -> None:
+        is_short = 0 < len(self.name) <= 100 and self.name == self.name.strip()
+        if not (is_short and self.name.isprintable() and self.name[0] != "." and _NOT_IN_NAMES.isdisjoint(self.name)):
+            raise InputError(f"the split `{self.name!a:.60}` is not a folder's name: expected one such as `val2017`")
+
+    @classmethod
+    def in_layout(cls, root: Path, split: str) -> "CocoFiles":
+        """The files of a split in COCO's layout.
+
+        Args:
+            root: The folder that holds `annotations/` and the images' folder.
+            split: The split's name, which is the images' folder ("val2017").
+
+        Raises:
+            InputError: There is no such split.
+        """
+        files = cls(split, annotations_path(root, split), root / split)
+        if not root.is_dir():
+            raise InputError(
+                f"`{root}` is not a folder: expected one with annotations/ and {split}/ in COCO's layout"
+            )
+        if not files.annotations.is_file():
+            known = sorted(p.name for p in (root / "annotations").glob("instances_*.json"))
+            raise InputError(
+                f"`{files.annotations}` is not there: expected COCO's instances of `{split}`; "
+                f"{', '.join(known) if known else 'no instances_*.json'} found in `{root / 'annotations'}`"
+            )
+        if not (root / split).is_dir():
+            raise InputError(f"`{root / split}` is not there: expected the folder of the images of `{split}`")
+        return files
 
 
 def has_split(root: Path, split: str) -> bool:
@@ -93,7 +152,7 @@ def annotations_path(root: Path, split: str) -> Path:
 
 
 def read_split(root: Path, split: str, *, with_segmentations: bool = False) -> CocoSplit:
-    """Reads a split.
+    """Reads a split of a folder in COCO's layout.
 
     Args:
         root: The folder that holds `annotations/` and the images' folder.
@@ -103,156 +162,87 @@ def read_split(root: Path, split: str, *, with_segmentations: bool = False) -> C
     Raises:
         InputError: There is no such split, or its annotations are not COCO's.
     """
-    if Path(split).name != split:
-        raise InputError(f"the split `{split}` is not a folder's name: expected one such as `val2017`")
-    path, folder = annotations_path(root, split), root / split
-    if not root.is_dir():
-        raise InputError(f"`{root}` is not a folder: expected one with annotations/ and {split}/ in COCO's layout")
-    if not path.is_file():
-        known = sorted(p.name for p in (root / "annotations").glob("instances_*.json"))
-        raise InputError(
-            f"`{path}` is not there: expected COCO's instances of `{split}`; "
-            f"{', '.join(known) if known else 'no instances_*.json'} found in `{root / 'annotations'}`"
-        )
-    if not folder.is_dir():
-        raise InputError(f"`{folder}` is not there: expected the folder of the images of `{split}`")
-    content = _load(path)
+    return read_instances(CocoFiles.in_layout(root, split), with_segmentations=with_segmentations)
+
+
+def read_instances(files: CocoFiles, *, with_segmentations: bool = False) -> CocoSplit:
+    """Reads a set's annotations and looks for its images.
+
+    Args:
+        files: Where they are.
+        with_segmentations: Keeps what each object has for a segmentation.
+
+    Raises:
+        InputError: A file or folder is not there, or the annotations are not COCO's, or nothing in them is usable.
+    """
+    if not files.annotations.is_file():
+        raise InputError(f"`{files.annotations}` is not there: expected COCO's instances of `{files.name}`")
+    if files.images is not None and not files.images.is_dir():
+        raise InputError(f"`{files.images}` is not there: expected the folder of the images of `{files.name}`")
+    listing, digest = _listed(files.annotations, with_segmentations=with_segmentations)
+    split = _placed(listing, files, digest)
+    if not split.images or not split.objects:
+        left_out = split.rejected.counts()
+        raise InputError(f"`{files.annotations}` has no usable images with annotations; left out: {left_out}")
+    return split
+
+
+def _listed(path: Path, *, with_segmentations: bool) -> tuple[Listing, str]:
+    """What the file lists, and the SHA-256 of the bytes that say so."""
+    is_large = path.stat().st_size >= MIN_KEPT_BYTES
+    if is_large:
+        digest = hash_file(path)  # a little at a time: what is kept needs none of the file's bytes in memory
+        kept = read_kept(digest, with_segmentations=with_segmentations)
+        if kept is not None:
+            return kept, digest
+    entries, digest = read_entries(path)
+    listing, outlines = checked(entries)
+    if is_large:
+        keep(digest, listing, outlines)
+    if with_segmentations:
+        listing = replace(listing, segmentations=pa.chunked_array(chunks(outlines), pa.binary()))
+    return listing, digest
+
+
+def _placed(listing: Listing, files: CocoFiles, digest: str) -> CocoSplit:
+    """The listing without the images that are not in the folder, and without their objects."""
+    found = [Found(name, None) for name in listing.names]
+    if files.images is not None:
+        found = find_images(files.images, listing.names)
+    is_there = np.array([each.fault is None for each in found], dtype=np.bool_)
+    is_placed = np.isin(listing.objects.image_ids, listing.image_ids[is_there])
+    faults = [*listing.faults, *_missing_images(listing, found), *_left_objects(listing, is_placed)]
     rejected = Rejections()
-    categories = _categories(content["categories"], rejected)
-    images = _images(content["images"], folder, rejected)
-    entries = content["annotations"] if with_segmentations else _without_segmentations(content["annotations"])
-    objects, unplaced = _objects(entries, images, categories, rejected)
-    if not images or not objects:
-        raise InputError(f"`{path}` has no usable images with annotations; left out: {rejected.counts()}")
-    n_total = len(content["images"]) + len(content["annotations"]) + len(content["categories"])
-    return CocoSplit(split, images, objects, unplaced, rejected, n_total, hash_file(path))
+    for fault in sorted(faults):
+        rejected.add(fault.reason, fault.name)
+    paths = [each.path for each in found if each.fault is None]
+    images = Images(listing.image_ids[is_there], listing.sizes_wh[is_there], paths, files.images)
+    columns, segmentations = listing.objects, listing.segmentations
+    if not is_placed.all():
+        columns = columns.rows(is_placed)
+        segmentations = None if segmentations is None else segmentations.filter(pa.array(is_placed))
+    return CocoSplit(
+        files.name,
+        images,
+        Objects(columns, listing.categories, segmentations),
+        columns,
+        listing.categories,
+        frozenset((id_, listing.categories[code]) for id_, code in listing.uncounted if id_ in images),
+        rejected,
+        len(images) + len(columns) + len(listing.positions(CATEGORY)),
+        sum(listing.n_entries),
+        digest,
+    )
 
 
-def _load(path: Path) -> dict[str, list[Any]]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"`{path}` can't be read as JSON: {one_line(error)}") from error
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise InputError(f"`{path}` is not COCO's: expected an object with a list named `{key}`")
-    return dict(content)
+def _missing_images(listing: Listing, found: list[Found]) -> list[Fault]:
+    rows = zip(listing.positions(IMAGE).tolist(), listing.image_ids.tolist(), found, strict=True)
+    return [Fault(IMAGE, position, each.fault, str(id_)) for position, id_, each in rows if each.fault is not None]
 
 
-def _categories(entries: list[Any], rejected: Rejections) -> dict[int, str]:
-    known: dict[int, str] = {}
-    for entry in entries:
-        if not isinstance(entry, dict) or not _is_id(entry.get("id")) or not _is_name(entry.get("name")):
-            rejected.add("category without an id or a printable name", _name(entry))
-        elif entry["id"] in known:
-            rejected.add("category id twice", _name(entry))
-        else:
-            known[entry["id"]] = entry["name"].strip()
-    return known
-
-
-def _images(entries: list[Any], folder: Path, rejected: Rejections) -> dict[int, CocoImage]:
-    known: dict[int, CocoImage] = {}
-    for entry in entries:
-        fault = _image_fault(entry)
-        if fault is None and entry["id"] in known:
-            fault = "image id twice"
-        path = folder if fault else folder / entry["file_name"]
-        if fault is None and not _is_inside(path, folder):
-            fault = "image file outside the folder"
-        if fault is None and not _is_file(path):
-            fault = "image file missing"
-        if fault is not None:
-            rejected.add(fault, _name(entry))
-            continue
-        known[entry["id"]] = CocoImage(entry["id"], path, Frame(entry["width"], entry["height"]))
-    return known
-
-
-def _image_fault(entry: Any) -> str | None:
-    if not isinstance(entry, dict) or not _is_id(entry.get("id")):
-        return "image without an id"
-    if not isinstance(entry.get("file_name"), str) or not entry["file_name"] or "\0" in entry["file_name"]:
-        return "image without a file name"
-    if not all(_is_id(entry.get(side)) and entry[side] > 0 for side in ("width", "height")):
-        return "image without a size"
-    return None
-
-
-def _without_segmentations(entries: list[Any]) -> list[Any]:
-    return [
-        {key: value for key, value in entry.items() if key != "segmentation"} if isinstance(entry, dict) else entry
-        for entry in entries
-    ]
-
-
-def _objects(
-    entries: list[Any], images: Mapping[int, CocoImage], categories: Mapping[int, str], rejected: Rejections
-) -> tuple[tuple[CocoObject, ...], frozenset[tuple[int, str]]]:
-    objects: list[CocoObject] = []
-    unplaced: set[tuple[int, str]] = set()
-    seen: set[int] = set()
-    for entry in entries:
-        box = _box(entry.get("bbox")) if isinstance(entry, dict) else None
-        fault = _object_fault(entry, images, categories)
-        if fault is None and entry["id"] in seen:
-            fault = "annotation id twice"
-        if fault is None and box is None:
-            fault = "box without four finite numbers, a width and a height"
-            unplaced.add((entry["image_id"], categories[entry["category_id"]]))
-        if fault is not None or box is None:
-            rejected.add(str(fault), _name(entry))
-            continue
-        seen.add(entry["id"])
-        crowd = bool(entry.get("iscrowd", 0))
-        category = categories[entry["category_id"]]
-        objects.append(CocoObject(entry["id"], entry["image_id"], category, box, crowd, entry.get("segmentation")))
-    return tuple(objects), frozenset(unplaced)
-
-
-def _object_fault(entry: Any, images: Mapping[int, CocoImage], categories: Mapping[int, str]) -> str | None:
-    if not isinstance(entry, dict) or not _is_id(entry.get("id")):
-        return "annotation without an id"
-    if not _is_id(entry.get("image_id")) or entry["image_id"] not in images:
-        return "annotation of an image that can't be used"
-    if not _is_id(entry.get("category_id")) or entry["category_id"] not in categories:
-        return "annotation of an unknown category"
-    return None
-
-
-def _box(value: Any) -> Box | None:
-    """COCO's `[x, y, width, height]` as a box; None when it isn't one."""
-    if not isinstance(value, list) or len(value) != 4:
-        return None
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < 1e9 for v in value):
-        return None
-    x, y, width, height = map(float, value)
-    if not all(map(isfinite, (x, y, width, height))) or width <= 0 or height <= 0:
-        return None
-    return Box(x, y, x + width, y + height) if x + width > x and y + height > y else None
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and value.isprintable() and len(value) <= 100
-
-
-def _is_inside(path: Path, folder: Path) -> bool:
-    try:
-        return path.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError):
-        return False
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long
-        return False
-
-
-def _name(entry: Any) -> str:
-    return str(entry.get("id"))[:40] if isinstance(entry, dict) else repr(entry)[:40]
+def _left_objects(listing: Listing, is_placed: NDArray[np.bool_]) -> list[Fault]:
+    if is_placed.all():
+        return []
+    left = ~is_placed
+    rows = zip(listing.positions(ANNOTATION)[left].tolist(), listing.objects.ids[left].tolist(), strict=True)
+    return [Fault(ANNOTATION, position, NO_IMAGE, str(id_)) for position, id_ in rows]

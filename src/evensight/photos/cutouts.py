@@ -224,7 +224,7 @@ class Cutouts:
             return found
         image = self._split.images[thing.image_id]
         mask, window = mask_of(thing.segmentation, image.frame)
-        pixels = np.asarray(load_rgb(image.path, image.frame).crop(window))
+        pixels = np.asarray(load_rgb(image.file, image.frame).crop(window))
         return self._sources.put(thing.id, _sealed(_without_halo(_main_piece(mask)[0], pixels)))
 
     def _chosen(self, things: Sequence[CocoObject]) -> dict[str, tuple[CocoObject, ...]]:
@@ -256,7 +256,7 @@ class Cutouts:
 
     def _hashed(self) -> str:
         things = [thing for members in self._members.values() for thing in members]
-        paths = {self._split.images[thing.image_id].path for thing in things}
+        paths = {self._split.images[thing.image_id].file for thing in things}
         return hash_json(
             {
                 "annotations": self._split.annotations_hash,
@@ -424,7 +424,7 @@ def _is_clear_of_edges(xyxy_px: tuple[float, float, float, float], frame: Frame)
 
 def _image_fault(image: CocoImage) -> str | None:
     try:
-        load_rgb(image.path, image.frame)
+        load_rgb(image.file, image.frame)
     except PictureError as error:
         return error.fault
     return None

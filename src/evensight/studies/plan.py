@@ -39,7 +39,7 @@ class Condition(_Part):
     """A model to compare: as it is, or fine-tuned on a design.
 
     Attributes:
-        train: The design to fine-tune on; none for the model as it is.
+        train: The design to fine-tune on, of scenes or of photographs; none for the model as it is.
     """
 
     train: str | None = None
@@ -49,7 +49,7 @@ class StudyTest(_Part):
     """A set to ask: a design, or the photographs of a split.
 
     Attributes:
-        design: The design's name.
+        design: The design's name, of scenes or of photographs.
         photos: The split's name ("val2017"), in the folder of photographs.
     """
 

@@ -18,11 +18,12 @@ from typing import Any
 
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.orders import Order
-from evensight.datasets.photo_examples import PhotoExamples
+from evensight.datasets.photo_sets import photo_set
 from evensight.errors import InputError
 from evensight.evaluation.ask import evaluate
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.summary import Summary, summarise
+from evensight.photos.catalog import photo_design, split_design
 from evensight.photos.coco import has_split
 from evensight.reports.html import build_report
 from evensight.runs import RunFolder, read_json, write_json
@@ -64,7 +65,8 @@ def run_study(study: Study, out: Path, command: str) -> StudyResult:
     with RunFolder(out).locked():
         tests, skipped = _tests(study)
         config = config_for(study.model, {"seed": study.seed, **study.finetune}, f"the study `{study.name}`")
-        training = _training_sets(study)
+        training, untrained = _training_sets(study)
+        skipped += untrained
         _claim(study, out)
         adapters = {name: _train(study, name, examples, out, config) for name, examples in training.items()}
         runs: list[tuple[str, str, Results]] = []
@@ -120,12 +122,56 @@ def _claim(study: Study, out: Path) -> None:
     folder.sweep()
 
 
-def _training_sets(study: Study) -> dict[str, ExampleSet | None]:
-    """What each condition is trained on; None for the model as it is."""
-    return {
-        name: None if condition.train is None else Order(condition.train, study.size_px, study.seed).examples()
-        for name, condition in study.conditions.items()
-    }
+def _training_sets(study: Study) -> tuple[dict[str, ExampleSet | None], list[str]]:
+    """What each condition is trained on (None: nothing), and what is left out for want of photographs."""
+    sets: dict[str, ExampleSet | None] = {}
+    skipped = []
+    for name, condition in study.conditions.items():
+        missing = None if condition.train is None else _missing_split(condition.train)
+        if missing is not None:
+            skipped.append(_skipped(name, missing))
+        else:
+            sets[name] = None if condition.train is None else _set(condition.train, study)
+    return sets, skipped
+
+
+def _set(design: str, study: Study) -> ExampleSet:
+    """The set of a design, of scenes or of photographs."""
+    photos = None if photo_design(design) is None else photos_root()
+    return Order(design, study.size_px, study.seed, photos=photos).examples()
+
+
+def _missing_split(design: str) -> str | None:
+    """The split of photographs that a design needs and that is not there."""
+    found = photo_design(design)
+    return None if found is None else _missing(found.photos)
+
+
+def _missing(split: str) -> str | None:
+    """The split, if it is not there.
+
+    Raises:
+        InputError: The user has named a folder, and it isn't in there.
+    """
+    root = photos_root()
+    if has_split(root, split):
+        return None
+    if PHOTOS_VARIABLE in os.environ:
+        raise InputError(
+            f"`{PHOTOS_VARIABLE}` names `{root}`, which has no {split}/ with "
+            f"annotations/instances_{split}.json: expected a folder in COCO's layout"
+        )
+    return split
+
+
+def _skipped(name: str, split: str) -> str:
+    root = photos_root()
+    return (
+        f"{name} was skipped: there are no photographs in {root}/{split} with "
+        f"{root}/annotations/instances_{split}.json. To have it, run `evensight photos fetch` "
+        f"(or download COCO 2017's {split} images and annotations into one folder) and "
+        f"run again with {PHOTOS_VARIABLE}=FOLDER."
+    )
 
 
 def _tests(study: Study) -> tuple[dict[str, ExampleSet], list[str]]:
@@ -133,24 +179,14 @@ def _tests(study: Study) -> tuple[dict[str, ExampleSet], list[str]]:
     tests: dict[str, ExampleSet] = {}
     skipped = []
     for name, test in study.tests.items():
-        if test.design is not None:
-            tests[name] = Order(test.design, study.size_px, study.seed).examples()
+        missing = _missing_split(test.design) if test.design is not None else _missing(str(test.photos))
+        if missing is not None:
+            skipped.append(_skipped(name, missing))
+        elif test.design is not None:
+            tests[name] = _set(test.design, study)
         elif test.photos is not None:
             root = photos_root()
-            if has_split(root, test.photos):
-                tests[name] = PhotoExamples(root, test.photos, study.seed)
-            elif PHOTOS_VARIABLE in os.environ:
-                raise InputError(
-                    f"`{PHOTOS_VARIABLE}` names `{root}`, which has no {test.photos}/ with "
-                    f"annotations/instances_{test.photos}.json: expected a folder in COCO's layout"
-                )
-            else:
-                skipped.append(
-                    f"{name} was skipped: there are no photographs in {root}/{test.photos} with "
-                    f"{root}/annotations/instances_{test.photos}.json. To have it, download COCO 2017's "
-                    f"{test.photos} images and annotations (cocodataset.org), unpack them into one folder, and "
-                    f"run again with {PHOTOS_VARIABLE}=FOLDER."
-                )
+            tests[name] = photo_set(split_design(root, test.photos), root, study.seed)
     if not tests:
         raise InputError(f"the study `{study.name}` has nothing to ask: {' '.join(skipped)}")
     return tests, skipped
