@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 from evensight.annotations import Frame
@@ -25,7 +24,7 @@ from evensight.progress import progress
 _MOST_THREADS = 4  # each holds a picture
 _BATCH = 64
 _LARGE_PIXELS = 20_000_000
-_SETTLED_NS = 2 * 10**9
+_SETTLED_NS = 2 * 10**9  # what was written later could be written again within one tick, and look the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +70,19 @@ def _all_found(jobs: Sequence[_Job], orientation: Orientation) -> Iterator[_Foun
     n_threads = max(1, min(_MOST_THREADS, os.cpu_count() or 1))
     checker = _Checker(orientation)
     with closing(CheckRecord(orientation)) as record, ThreadPoolExecutor(n_threads) as threads:
-        left = iter(jobs)
         unknown: list[_Job] = []
-        while True:
-            batch = list(islice(left, _BATCH))
-            for job in batch:
-                checks = record.known(job.path, job.frames)
-                if checks is None:
-                    unknown.append(job)
-                else:
-                    yield _Found(job, checks, None)
-            while len(unknown) >= _BATCH or (unknown and not batch):
-                found = []
-                for each in threads.map(checker, unknown[:_BATCH]):
-                    found.append(each)
-                    yield each
-                del unknown[:_BATCH]
-                record.keep([(f.job.path, f.state, f.job.frames, f.checks) for f in found if f.state is not None])
-            if not batch:
-                return
+        for job in jobs:
+            checks = record.known(job.path, job.frames)
+            if checks is None:
+                unknown.append(job)
+            else:
+                yield _Found(job, checks, None)
+        for begin in range(0, len(unknown), _BATCH):
+            found = []
+            for each in threads.map(checker, unknown[begin : begin + _BATCH]):
+                found.append(each)
+                yield each
+            record.keep([(f.job.path, f.state, f.job.frames, f.checks) for f in found if f.state is not None])
 
 
 class _Checker:
@@ -107,7 +100,7 @@ class _Checker:
             return _Found(job, (PictureCheck(error.fault, None, None),) * len(job.frames), None)
         file_hash = sha256(content).hexdigest()
         checks, is_final = self._checks(content, job, file_hash)
-        is_settled = before is not None and before == file_state(job.path) and now_ns - before.mtime_ns > _SETTLED_NS
+        is_settled = before is not None and now_ns - before.mtime_ns > _SETTLED_NS
         return _Found(job, checks, before if is_final and is_settled else None)
 
     def _checks(self, content: bytes, job: _Job, file_hash: str) -> tuple[tuple[PictureCheck, ...], bool]:
