@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format bench gallery exports ray seeds clean
+.PHONY: help setup demo test check format bench gallery placing exports ray seeds clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ bench: $(READY)  ## how fast scenes are made; writes docs/benchmark-scenes.md (a
 
 gallery: $(READY)  ## draw the gallery of the docs anew
 	$(BIN)/python scripts/gallery.py
+
+placing: $(READY)  ## draw where photographs have their objects, for docs/photos.md; needs EVENSIGHT_PHOTOS
+	$(BIN)/python scripts/placing.py
 
 exports:  ## have LLaMA-Factory, ms-swift, lmms-eval and others load exported sets, in .venv-exports
 	PYTHON="$(PYTHON)" sh scripts/exports.sh .venv-exports
