@@ -23,6 +23,30 @@ class MadePhoto:
     shade: int = 0
 
 
+@dataclass(frozen=True)
+class Listed(ExampleSet):
+    """Examples that a test made, of photographs, each with a plain picture of its own."""
+
+    examples: Sequence[Example]
+    prior: dict[str, object] | None = None
+
+    @property
+    @override
+    def info(self) -> SetInfo:
+        return SetInfo("listed", {"listed": len(self.examples)}, ("category",), PAPER_GRID, (), {}, True, self.prior)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, index: int) -> Example:
+        return self.examples[index]
+
+    @override
+    def image(self, index: int) -> Image.Image:
+        frame = self.examples[index].frame
+        return Image.new("RGB", (frame.width_px, frame.height_px), (index % 256, index // 256 % 256, 50))
+
+
 @dataclass
 class MadePhotos(ExampleSet):
     """Asks for every object of each photograph whose name is there once; `n_decoded` counts the pictures drawn."""

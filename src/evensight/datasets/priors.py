@@ -150,7 +150,8 @@ class Prior:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                f"the `prior` in a set's manifest is damaged ({type(error).__name__}: {one_line(error)}): make the set again"
+                f"the `prior` in a set's manifest is damaged ({type(error).__name__}: {one_line(error)}): "
+                "make the set again"
             ) from error
 
 
