@@ -8,10 +8,10 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format bench gallery placing exports ray seeds clean
+.PHONY: help setup demo test check format fuzz bench bench-photos gallery placing exports ray seeds clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY)  ## make the environment; leaves .venv/bin/evensight
 
@@ -36,6 +36,9 @@ format: $(READY)  ## format the code
 
 bench: $(READY)  ## how fast scenes are made; writes docs/benchmark-scenes.md (about 6 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/scenes.py --table docs/benchmark-scenes.md
+
+bench-photos: $(READY)  ## how fast annotations are read; writes docs/benchmark-photos.md (about 3 minutes)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/photos.py --table docs/benchmark-photos.md
 
 gallery: $(READY)  ## draw the gallery of the docs anew
 	$(BIN)/python scripts/gallery.py

@@ -410,38 +410,17 @@ def test_controls_tell_a_reader_from_one_that_says_center_always() -> None:
 # The real photographs
 
 
-class Known(PhotoExamples):
-    """Real photographs that know which other objects are asked for in them."""
-
-    def __getitem__(self, index: int) -> Example:
-        example = super().__getitem__(index)
-        stem = example.id.rpartition("-")[0]
-        here = [super(Known, self).__getitem__(k) for k in self._of(stem) if k != index]
-        others = tuple(Object(other.attributes["category"], other.box) for other in here)
-        return replace(example, others=others)
-
-    def _of(self, stem: str) -> Sequence[int]:
-        if not hasattr(self, "_by_stem"):
-            self._by_stem: dict[str, list[int]] = {}
-            for k in range(len(self)):
-                found = super().__getitem__(k).id.rpartition("-")[0]
-                self._by_stem.setdefault(found, []).append(k)
-        return self._by_stem[stem]
-
-
 @pytest.mark.photos
-@pytest.mark.parametrize("known", [True, False])
-def test_real_wrong_photos_are_others(photos_root: Path, known: bool) -> None:
-    val = (Known if known else PhotoExamples)(photos_root, "val2017", seed=0)
+def test_real_wrong_photos_are_others_and_show_nothing_of_what_is_asked_for(photos_root: Path) -> None:
+    val = PhotoExamples.of_split(photos_root, "val2017", seed=0)
     wrong = WrongPhoto(val, 0)
     stems = [example.id.rpartition("-")[0] for example in val]
     sources = [wrong.source(k) for k in range(len(val))]
     assert all(stems[k] != stems[source] for k, source in enumerate(sources))
-    if known:
-        for example in wrong:
-            assert example.attributes["category"] not in {thing.name for thing in example.others}
-        assert wrong.info.notes["n_with_what_is_asked_for"] == 0
-        assert max(Counter(sources).values()) <= 2
+    for example in wrong:
+        assert example.attributes["category"] not in {thing.name for thing in example.others}
+    assert wrong.info.notes["n_with_what_is_asked_for"] == 0
+    assert max(Counter(sources).values()) <= 2
 
 
 def test_every_area_has_a_mirror() -> None:
