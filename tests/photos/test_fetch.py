@@ -217,7 +217,7 @@ def test_an_image_that_comes_back_must_be_the_one_that_was_fetched(server: Fault
     fetching(server, tmp_path).run(CATS)
     (tmp_path / "val2017" / "000000000003.jpg").unlink()
     server.files["/val2017/000000000003.jpg"] = jpeg(19, 24)[:-2] + b"\0\0"
-    with pytest.raises(DownloadError, match="1 of 1 photographs can't be had.*expected SHA-256"):
+    with pytest.raises(DownloadError, match=r"1 of 1 photographs can't be had.*expected SHA-256"):
         fetching(server, tmp_path).run(CATS)
 
 
