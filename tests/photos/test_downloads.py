@@ -43,13 +43,14 @@ class Waits(list[float]):
         self.append(seconds)
 
 
-def downloader(waits: Waits | None = None, **patience: float) -> Downloader:
-    settings = {"stall_s": 5.0, "n_tries": 4, "step_bytes": 1 << 20} | patience
-    return Downloader(Patience(sleep=Waits() if waits is None else waits, **settings))  # type: ignore[arg-type]
+def downloader(
+    waits: Waits | None = None, *, stall_s: float = 5.0, n_tries: int = 4, step_bytes: int = 1 << 20
+) -> Downloader:
+    return Downloader(Patience(stall_s, n_tries, step_bytes, sleep=Waits() if waits is None else waits))
 
 
-def fetched(server: FaultyServer, folder: Path, file: RemoteFile = FILE, **patience: float) -> bytes:
-    downloader(**patience).download(server.base, file, folder / "a.zip")
+def fetched(server: FaultyServer, folder: Path, file: RemoteFile = FILE, stall_s: float = 5.0) -> bytes:
+    downloader(stall_s=stall_s).download(server.base, file, folder / "a.zip")
     return (folder / "a.zip").read_bytes()
 
 
@@ -161,7 +162,7 @@ def test_wrong_bytes_are_thrown_away_and_tried_once_more(server: FaultyServer, t
     (tmp_path / "a.zip").unlink()
     server.always = Fault(body=wrong)
     message = refused(server, tmp_path)
-    assert FILE.sha256 in message
+    assert str(FILE.sha256) in message
     assert hashlib.sha256(wrong).hexdigest() in message
     assert len(server.asked) == 4
     assert list(tmp_path.iterdir()) == []
@@ -239,7 +240,7 @@ def test_retry_after_may_be_a_date(server: FaultyServer, tmp_path: Path) -> None
 def test_tries_are_bounded_and_waits_grow(server: FaultyServer, tmp_path: Path) -> None:
     server.always = Fault(drop_after=0)
     waits = Waits()
-    with pytest.raises(UnreachableError, match="after 5 tries"):
+    with pytest.raises(UnreachableError, match="tries: 5"):
         downloader(waits, n_tries=5).download(server.base, FILE, tmp_path / "a.zip")
     assert waits == [1.0, 2.0, 4.0, 8.0]
     assert len(server.asked) == 5
@@ -256,7 +257,7 @@ def test_what_gets_on_may_be_dropped_as_often_as_it_likes(server: FaultyServer, 
 def test_a_server_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     told: list[str] = []
     patient = Downloader(Patience(n_tries=2, sleep=Waits()), tell=told.append)
-    with pytest.raises(UnreachableError, match="Connection refused, after 2 tries"):
+    with pytest.raises(UnreachableError, match=r"Connection refused \(tries: 2\)"):
         patient.download("http://127.0.0.1:1", FILE, tmp_path / "a.zip")
     assert len(told) == 1
 
@@ -297,7 +298,7 @@ def test_the_first_base_that_has_it_is_taken(server: FaultyServer, tmp_path: Pat
     bases = ["http://127.0.0.1:1", f"{server.base}/not", server.base]
     download_from(downloader(n_tries=1), bases, FILE, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == BYTES
-    with pytest.raises(DownloadError, match="refused.*; and .*404"):
+    with pytest.raises(DownloadError, match=r"refused.*; and .*404"):
         download_from(downloader(n_tries=1), bases[:2], FILE, tmp_path / "b.zip")
 
 
@@ -327,9 +328,7 @@ def trusting(cert: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_certificates_are_checked_against_authority_and_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_certificates_are_checked_against_authority_and_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"/zips/a.zip": BYTES}
     right, right_cert = certificate(tmp_path / "right", "IP:127.0.0.1")
     other, other_cert = certificate(tmp_path / "other", "DNS:s3.example.test")
@@ -390,7 +389,7 @@ Downloader().download(base, RemoteFile("zips/a.zip", int(n_bytes), sha256), Path
 
 
 def test_a_killed_download_is_gone_on_with(server: FaultyServer, tmp_path: Path) -> None:
-    server.pause_s = 0.01
+    server.pause_s, server.block_bytes = 0.01, 4096
     command = [sys.executable, "-c", KILLED, server.base, str(tmp_path / "a.zip"), str(len(BYTES)), str(FILE.sha256)]
     part = tmp_path / ".download-a.zip"
     process = subprocess.Popen(command, env=os.environ)

@@ -54,6 +54,7 @@ class FaultyServer:
         asked: Each request: its path and what it had for `Range`.
         sent: How many bytes of bodies were handed to the network.
         etag: What the files' version is called; empty for nothing.
+        pause_s: How long to wait after each `block_bytes`.
         stop: Ends all that stalls.
     """
 
@@ -67,6 +68,7 @@ class FaultyServer:
     sent: int = 0
     etag: str = ETAG
     pause_s: float = 0.0
+    block_bytes: int = 1 << 16
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -77,87 +79,90 @@ class FaultyServer:
             return self.faults.pop(0) if self.faults else self.always
 
 
-def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    faulty: FaultyServer
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+    def log_message(self, *_: object) -> None:
+        pass
 
-        def do_GET(self) -> None:
-            path = self.path.removeprefix("http://images.example.test")  # a proxy is asked for the whole URL
-            wanted = self.headers.get("Range")
-            server.asked.append((path, wanted))
-            server.headers.append(dict(self.headers.items()))
-            fault = server.next_fault(path)
-            whole = server.files.get(path)
-            if fault.status is None and whole is None:
-                fault = Fault(status=404)
-            self.answer(fault, whole or b"", self.start_of(wanted, fault))
+    def do_GET(self) -> None:
+        path = self.path.removeprefix("http://images.example.test")  # a proxy is asked for the whole URL
+        wanted = self.headers.get("Range")
+        self.faulty.asked.append((path, wanted))
+        self.faulty.headers.append(dict(self.headers.items()))
+        fault = self.faulty.next_fault(path)
+        whole = self.faulty.files.get(path)
+        if fault.status is None and whole is None:
+            fault = Fault(status=404)
+        self.answer(fault, whole or b"", self.start_of(wanted, fault))
 
-        def start_of(self, wanted: str | None, fault: Fault) -> int:
-            changed = self.headers.get("If-Range") not in (None, server.etag)
-            if wanted is None or fault.ignores_range or changed:
-                return 0
-            return int(wanted.removeprefix("bytes=").removesuffix("-"))
+    def start_of(self, wanted: str | None, fault: Fault) -> int:
+        changed = self.headers.get("If-Range") not in (None, self.faulty.etag)
+        if wanted is None or fault.ignores_range or changed:
+            return 0
+        return int(wanted.removeprefix("bytes=").removesuffix("-"))
 
-        def answer(self, fault: Fault, whole: bytes, start: int) -> None:
-            body = whole[start:] if fault.body is None else fault.body
-            status = 206 if start else 200
-            headers = {"Content-Type": "application/zip", "Content-Length": str(len(body))}
-            headers |= {"ETag": server.etag} if server.etag else {}
-            if start:
-                headers["Content-Range"] = f"bytes {start}-{len(whole) - 1}/{len(whole)}"
+    def answer(self, fault: Fault, whole: bytes, start: int) -> None:
+        body = whole[start:] if fault.body is None else fault.body
+        status = 206 if start else 200
+        headers = {"Content-Type": "application/zip", "Content-Length": str(len(body))}
+        headers |= {"ETag": self.faulty.etag} if self.faulty.etag else {}
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(whole) - 1}/{len(whole)}"
+        if fault.endless:
+            headers |= {"Content-Length": "", "Transfer-Encoding": "chunked"}
+        self.send_response(fault.status or status)
+        for name, value in (headers | dict(fault.headers)).items():
+            if value:
+                self.send_header(name, value)
+        self.end_headers()
+        self.send_body(fault, body)
+
+    def send_body(self, fault: Fault, body: bytes) -> None:
+        try:
             if fault.endless:
-                headers |= {"Content-Length": "", "Transfer-Encoding": "chunked"}
-            self.send_response(fault.status or status)
-            for name, value in (headers | dict(fault.headers)).items():
-                if value:
-                    self.send_header(name, value)
-            self.end_headers()
-            self.send_body(fault, body)
-
-        def send_body(self, fault: Fault, body: bytes) -> None:
-            try:
-                if fault.endless:
-                    self.send_endlessly()
-                self.send(body[: fault.drop_after if fault.drop_after is not None else fault.stall_after])
-                if fault.stall_after is not None:
-                    server.stop.wait(NEVER_S)
-                    self.close_connection = True
-                if fault.drop_after is not None:
-                    self.close_connection = True
-            except OSError:
+                self.send_endlessly()
+            self.send(body[: fault.drop_after if fault.drop_after is not None else fault.stall_after])
+            if fault.stall_after is not None:
+                self.faulty.stop.wait(NEVER_S)
                 self.close_connection = True
-
-        def send(self, body: bytes) -> None:
-            size = 4096 if server.pause_s else 1 << 16
-            for begin in range(0, len(body), size):
-                block = body[begin : begin + size]
-                self.wfile.write(block)
-                with server.lock:
-                    server.sent += len(block)
-                if server.pause_s:
-                    time.sleep(server.pause_s)
-
-        def send_endlessly(self) -> None:
-            block = bytes(1 << 16)
-            for _ in range(4096):  # 256 MiB: nobody should take that much
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block))
-                with server.lock:
-                    server.sent += len(block)
+            if fault.drop_after is not None:
+                self.close_connection = True
+        except OSError:
             self.close_connection = True
 
-    return Handler
+    def send(self, body: bytes) -> None:
+        size = self.faulty.block_bytes
+        for begin in range(0, len(body), size):
+            block = body[begin : begin + size]
+            self.wfile.write(block)
+            with self.faulty.lock:
+                self.faulty.sent += len(block)
+            if self.faulty.pause_s:
+                time.sleep(self.faulty.pause_s)
+
+    def send_endlessly(self) -> None:
+        block = bytes(1 << 16)
+        for _ in range(4096):  # 256 MiB: nobody should take that much
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block))
+            with self.faulty.lock:
+                self.faulty.sent += len(block)
+        self.close_connection = True
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is what is tested."""
 
 
 @contextmanager
 def serving(files: Mapping[str, bytes], tls: ssl.SSLContext | None = None) -> Iterator[FaultyServer]:
     """Serves files for as long as the block runs."""
     server = FaultyServer(dict(files))
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
-    listener.daemon_threads = True
-    listener.handle_error = _ignore  # type: ignore[method-assign]
+    listener = _Listener(("127.0.0.1", 0), type("Handler", (_Handler,), {"faulty": server}))
     if tls is not None:
         listener.socket = tls.wrap_socket(listener.socket, server_side=True)
     server.base = f"{'https' if tls else 'http'}://127.0.0.1:{listener.server_address[1]}"
@@ -170,10 +175,6 @@ def serving(files: Mapping[str, bytes], tls: ssl.SSLContext | None = None) -> It
         listener.shutdown()
         listener.server_close()
         thread.join(5)
-
-
-def _ignore(*_: object) -> None:
-    """A client that hangs up is what is tested."""
 
 
 def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:

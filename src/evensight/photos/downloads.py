@@ -171,8 +171,8 @@ class Downloader:
     def _wait(self, url: str, interrupted: Interrupted, n_failed: int, n_bytes: int) -> None:
         if self._stopped.is_set() or n_failed >= self._patience.n_tries:
             raise UnreachableError(
-                f"`{url}` did not come whole: {interrupted}, after {n_failed} tries; {n_bytes:,} bytes are here: "
-                "run the same command again to go on"
+                f"`{url}` did not come whole: {interrupted} (tries: {n_failed}); {n_bytes:,} bytes are here, "
+                "the same command goes on with them"
             )
         wait_s = self._patience.wait_s(n_failed, interrupted.wait_s)
         self._tell(f"`{url}`: {interrupted}; again in {wait_s:.0f} s ({n_failed} of {self._patience.n_tries})")

@@ -99,9 +99,7 @@ class Fetch:
         needed += [source.photos_zip] if photos_missing else []
         if self.zips and needed and not any(map(self._own, needed)):
             names = " or ".join(file.name for file in needed)
-            raise InputError(
-                f"`{self.zips}` has no {names}: expected the zips under COCO's names"
-            )
+            raise InputError(f"`{self.zips}` has no {names}: expected the zips under COCO's names")
         if not wanted.is_all and photos_missing:
             needed.remove(source.photos_zip)  # what single images need is known once they are chosen
         self._check_room(sum(map(self._n_bytes_to_come, needed)))

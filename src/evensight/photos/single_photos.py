@@ -115,8 +115,10 @@ class SinglePhotos:
                     self.fetched.write()
                 advance()
         if faults:
+            rest = ", and the rest wasn't asked for" if len(faults) == MOST_FAULTS else ""
             raise DownloadError(
-                f"{len(faults)} of {len(futures):,} photographs can't be had, what came stays; the first: {faults[0]}"
+                f"{len(faults)} of {len(futures):,} photographs can't be had{rest}; what came stays; "
+                f"the first: {faults[0]}"
             )
 
     def _one(self, photo: Photo) -> FetchedFile:
