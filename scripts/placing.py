@@ -30,6 +30,7 @@ _TEXT = 'font-family="system-ui, sans-serif" fill="#11151c"'
 
 
 def main() -> None:
+    """Reads the annotations and writes the pictures and the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, default=Path(os.environ.get("EVENSIGHT_PHOTOS") or "data/coco"))
     root = parser.parse_args().photos
@@ -74,8 +75,11 @@ def _table(splits: Sequence[CocoSplit], placings: Mapping[str, Placing]) -> str:
 def _cells(splits: Sequence[CocoSplit]) -> str:
     """Two maps of the 81 cells: the largest object of each photograph, and the objects that are asked for."""
     maps = {
-        "the largest object of each photograph": np.sum([main_object_counts(s, PAPER_GRID) for s in splits], axis=0),
-        "the objects that the paper asks for": np.sum([single_instance_counts(s, PAPER_GRID) for s in splits], axis=0),
+        title: np.sum([count(split, PAPER_GRID) for split in splits], axis=0)
+        for title, count in (
+            ("the largest object of each photograph", main_object_counts),
+            ("the objects that the paper asks for", single_instance_counts),
+        )
     }
     drawn = []
     for k, (title, counts) in enumerate(maps.items()):
@@ -118,7 +122,7 @@ def _square(x: float, y: float, side: float, text: object, share: float) -> str:
 def _svg(width: int, height: int, title: str, drawn: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img"><title>{escape(title)}</title><rect width="{width}" height="{height}" fill="#fff"/>{drawn}</svg>\n'
+        f'role="img"><title>{escape(title)}</title><rect width="100%" height="100%" fill="#fff"/>{drawn}</svg>\n'
     )
 
 

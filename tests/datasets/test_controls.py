@@ -1,7 +1,7 @@
 """Controls by hand, by their properties, and on what they are for: telling who looks from who doesn't."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
-from evensight.annotations import AREAS, PAPER_GRID, Box, Cell, Frame, Grid, Object
+from evensight.annotations import AREAS, PAPER_GRID, Box, Cell, Frame, Grid
 from evensight.audits.audit import audit
 from evensight.datasets.altered import box_in_cell
 from evensight.datasets.controls import CONTROLS, controlled, mirrored_answer
 from evensight.datasets.covered import Covered, _free, _n_free
-from evensight.datasets.examples import Example, ExampleSet
+from evensight.datasets.examples import ExampleSet
 from evensight.datasets.photo_examples import PhotoExamples
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.swapped import WrongPhoto

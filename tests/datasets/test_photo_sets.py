@@ -43,7 +43,7 @@ def a_set(root: Path, seed: int = 0, **settings: Any) -> ExampleSet:
 
 def test_the_matched_setting_has_as_many_as_the_design(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
-    path.write_text(MINI.replace("parts:", 'grid: 3x3\nparts:').replace("mini", "small"))
+    path.write_text(MINI.replace("parts:", "grid: 3x3\nparts:").replace("mini", "small"))
     matched = a_set(root, draw={"like": str(path)})
     assert len(matched) == 9
     assert matched.info.config["draw"]["n"] == 9

@@ -43,7 +43,8 @@ def generate(
         bool, typer.Option(help="Put `Answer using as few words as possible.` in front of each question.")
     ] = True,
     photos: Annotated[
-        Path | None, typer.Option(help="A folder in COCO's format, for designs of photographs, real objects, backgrounds.")
+        Path | None,
+        typer.Option(help="A folder in COCO's format, for photographs, real objects and backgrounds."),
     ] = None,
     split: Annotated[str, typer.Option(help="The split in that folder, for scenes.")] = "val2017",
     backgrounds: Annotated[Path | None, typer.Option(help="A folder of pictures for backgrounds.")] = None,
