@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -124,6 +125,14 @@ def test_a_part_of_another_version_is_given_up(server: FaultyServer, tmp_path: P
 def test_where_the_server_does_not_go_on_it_begins_again(server: FaultyServer, tmp_path: Path, lie: Fault) -> None:
     server.faults = [Fault(drop_after=HALF), lie]
     assert fetched(server, tmp_path) == BYTES
+    again = [] if lie.ignores_range else [None]  # who ignores the range has sent the whole
+    assert [wanted for _, wanted in server.asked] == [None, "bytes=100000-", *again]
+
+
+def test_a_body_without_a_length_that_ends_early_is_gone_on_with(server: FaultyServer, tmp_path: Path) -> None:
+    server.faults = [Fault(drop_after=HALF, headers={"Content-Length": "", "Connection": "close"})]
+    assert fetched(server, tmp_path) == BYTES
+    assert [wanted for _, wanted in server.asked] == [None, "bytes=100000-"]
 
 
 def test_a_server_that_promises_another_size_is_refused_at_once(server: FaultyServer, tmp_path: Path) -> None:
@@ -356,7 +365,7 @@ def test_a_redirect_from_https_to_http_is_refused(tmp_path: Path, monkeypatch: p
 def test_the_environment_names_the_proxy(
     server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", server.base)
+    monkeypatch.setenv("http_proxy", server.base.removeprefix("http://"))
     downloader().download("http://images.example.test", FILE, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == BYTES
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -364,6 +373,13 @@ def test_the_environment_names_the_proxy(
         other.always = Fault(status=404)
         refused(other, tmp_path / "out")
         assert len(other.asked) == 1
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://[half", "http://a:port"])
+def test_a_proxy_of_another_kind_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(InputError, match=f"https_proxy is `{re.escape(proxy)}`"):
+        Downloader()
 
 
 def test_a_full_disk_is_told_and_what_came_stays(server: FaultyServer, tmp_path: Path) -> None:

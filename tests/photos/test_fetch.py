@@ -465,6 +465,7 @@ def test_the_command_says_what_is_next(server: FaultyServer, tmp_path: Path, mon
     assert visible(tmp_path / "coco") == WHOLE
     done = CliRunner().invoke(app, [*arguments[:2], str(tmp_path / "cats"), *arguments[3:], "--category", "cat"])
     assert done.exit_code == 0, done.output
+    assert "plain http protects nothing" in done.output
     assert len(visible(tmp_path / "cats")) == 3
 
 

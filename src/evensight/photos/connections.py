@@ -80,6 +80,9 @@ class Connections:
         Args:
             stall_s: How long to wait for a connection, and for the next byte, in seconds.
             n_at_once: How many threads will use it.
+
+        Raises:
+            InputError: The environment names a proxy of a kind that isn't known.
         """
         self._stall_s = stall_s
         settings: dict[str, Any] = {
@@ -90,7 +93,7 @@ class Connections:
         }
         self._direct = urllib3.PoolManager(**settings)
         self._proxied = {
-            scheme: urllib3.ProxyManager(proxy, **settings)
+            scheme: _proxy(scheme, proxy, settings)
             for scheme, proxy in urllib.request.getproxies().items()
             if scheme in _WEB
         }
@@ -197,6 +200,15 @@ def checked_base(url: str) -> str:
             "without a user's name or a query"
         )
     return url.rstrip("/")
+
+
+def _proxy(scheme: str, url: str, settings: dict[str, Any]) -> urllib3.ProxyManager:
+    try:
+        return urllib3.ProxyManager(url if "://" in url else f"http://{url}", **settings)
+    except faults.LocationValueError as error:
+        raise InputError(
+            f"the environment's {scheme}_proxy is `{url}`: expected `http://HOST:PORT` or `https://HOST:PORT`"
+        ) from error
 
 
 def _is_base(url: str) -> bool:
