@@ -266,7 +266,7 @@ def page(arguments: argparse.Namespace, n_bytes: int, readings: Sequence[Reading
         "Made by `make bench-photos` (`benchmarks/photos.py`, which says how each figure is taken) in one run on "
         f"{_processor()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}, "
         f"evensight {evensight.__version__}. A made file of {arguments.images:,} images, {arguments.annotations:,} "
-        f"annotations and {n_bytes / 1e6:,.0f} MB (COCO's instances_train2017.json: 118,287, 860,001 and 470 MB). "
+        f"annotations and {n_bytes / 1e6:,.0f} MB (COCO's instances_train2017.json lists 118,287 and 860,001). "
         f"Each in a process of its own, best of {arguments.repeats}.",
         "",
         "Evensight checks each entry, hashes the file, looks for each image in its folder, and the first time writes "

@@ -50,6 +50,32 @@ def test_columns_by_hand(split: CocoSplit) -> None:
     assert types == ["int64", "int64", "int32", "float64", "bool", "int16"]
 
 
+@pytest.mark.parametrize(
+    ("outline", "n_parts"),
+    [
+        ([], 0),
+        ([POLYGON], 1),
+        ([POLYGON] * 3, 3),
+        ([[]], 1),
+        ([POLYGON, [float("nan"), 1]], 2),
+        ([POLYGON, None], 0),
+        ([POLYGON, float("nan")], 0),
+        (POLYGON, 0),
+        (RUNS, 0),
+        (None, 0),
+        ("[[", 0),
+        (float("nan"), 0),
+        ([[]] * 40_000, 32_767),
+    ],
+)
+def test_the_parts_of_an_outline(make_coco: MakeCoco, outline: Any, n_parts: int) -> None:
+    one = {"id": 1, "file_name": "1.jpg", "width": 40, "height": 30}
+    root = make_coco({"1.jpg": (40, 30)}, [one], [annotation(1, segmentation=outline)])
+    split = read_split(root, "val2017", with_segmentations=True)
+    assert split.objects[0].n_parts == n_parts
+    assert repr(split.objects[0].segmentation) == repr(outline)
+
+
 def test_columns_can_not_be_written(split: CocoSplit) -> None:
     with pytest.raises(ValueError, match="read-only"):
         split.columns.ids[0] = 5

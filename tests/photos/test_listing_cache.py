@@ -116,6 +116,22 @@ def test_an_instance_that_can_not_be_used_makes_its_kind_uncounted(writes: Write
     assert read_instances(writes(PLAIN)).uncounted == {(2, "dog"), (2, "aerosol can")}
 
 
+def test_what_is_said_of_a_missing_image_goes_with_it(writes: Writes) -> None:
+    more = [*annotations(), {"id": 77, "image_id": 3, "category_id": 2, "bbox": None}]
+    files = writes(PLAIN | {"annotations": more})
+    for _ in range(2):
+        split = read_instances(files, with_segmentations=True)
+        assert split.uncounted == {(2, "dog"), (2, "aerosol can")}
+        by_id = {
+            entry["id"]: entry["segmentation"]
+            for entry in PLAIN["annotations"]
+            if isinstance(entry, dict) and "segmentation" in entry
+        }
+        assert {thing.id: thing.segmentation for thing in split.objects} == {k: by_id[k] for k in (5, 2, 1)}
+    alone = read_instances(CocoFiles("set", files.annotations, None))
+    assert alone.uncounted == {(2, "dog"), (2, "aerosol can"), (3, "dog")}
+
+
 def test_outlines_are_only_read_when_asked_for(writes: Writes, cache: Path) -> None:
     files = writes(PLAIN)
     whole = told(read_instances(files, with_segmentations=True))
@@ -158,6 +174,14 @@ def test_a_damaged_cache_is_made_anew(
     damage(path, place)
     assert told(read_instances(files)) == expected
     assert path.read_bytes() == whole
+
+
+def test_changed_facts_are_not_taken(writes: Writes, cache: Path) -> None:
+    files = writes(PLAIN)
+    expected = told(read_instances(files))
+    (meta,) = cache.rglob("meta.json")
+    meta.write_text(meta.read_text().replace("dog", "fox"))
+    assert told(read_instances(files)) == expected
 
 
 def test_another_file_s_cache_is_not_taken(writes: Writes, cache: Path, tmp_path: Path) -> None:
