@@ -22,6 +22,7 @@ from evensight.reports import wording
 from evensight.reports.charts import N_STYLES, marker_svg
 from evensight.reports.findings import ALPHA
 from evensight.reports.heatmap import legend_svg
+from evensight.reports.looking import PRIOR_NEEDED
 from evensight.reports.sections import MOST_LEVELS, provenance, sections
 from evensight.runs import write_text
 
@@ -66,6 +67,7 @@ def build_report(
         alpha=ALPHA,
         most_levels=MOST_LEVELS,
         n_styles=N_STYLES,
+        prior_needed=PRIOR_NEEDED,
         version=__version__,
         style=style,
         script=script,
@@ -121,6 +123,7 @@ def _environment() -> Environment:
         "whole_percent": wording.whole_percent,
         "interval": wording.interval,
         "points": wording.size_points,
+        "signed_points": wording.points,
         "p_value": wording.p_value,
         "count": wording.count,
         "shown": wording.shown,

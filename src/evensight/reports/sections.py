@@ -10,6 +10,7 @@ from evensight.evaluation.summary import CellResult, Summary, summarise
 from evensight.reports.charts import interval_svg, levels_svg
 from evensight.reports.findings import Evaluated, Finding, set_findings
 from evensight.reports.heatmap import heatmap_svg, thumbnail_svg, what, where
+from evensight.reports.looking import Looking, explanations, lacks_prior, looking, looking_findings
 from evensight.reports.pictures import PictureExample, picture_examples
 from evensight.statistics import Proportion
 
@@ -79,6 +80,9 @@ class Section:
     has_areas: bool
     levels: tuple[Levels, ...]
     examples: tuple[PictureExample, ...]
+    looking: tuple[Looking, ...]
+    explanations: tuple[tuple[str, str], ...]
+    lacks_prior: bool
 
     @property
     def has_empty_cells(self) -> bool:
@@ -109,11 +113,14 @@ def _section(number: int, conditions: Sequence[Evaluated]) -> Section:
         name=results.set_name,
         description=str(notes.get("description", "")) if isinstance(notes, dict) else "",
         columns=tuple(_column(k, condition) for k, condition in enumerate(conditions)),
-        findings=set_findings(conditions),
+        findings=(*set_findings(conditions), *looking_findings(conditions)),
         cells=_cell_rows(conditions),
         has_areas=all(set(condition.results.column("answer")) <= set(AREAS) for condition in conditions),
         levels=_all_levels(conditions),
         examples=picture_examples(conditions),
+        looking=looking(conditions),
+        explanations=explanations(conditions),
+        lacks_prior=lacks_prior(conditions),
     )
 
 
