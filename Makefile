@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format bench gallery exports ray seeds clean
+.PHONY: help setup demo test fuzz check format bench gallery exports ray seeds clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ demo: $(READY)  ## run the demo study; writes runs/demo/report.html
 
 test: $(READY)  ## run the tests
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
+
+fuzz: $(READY)  ## 10,000 made folders of photographs with arbitrary trouble (about 6 minutes)
+	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 $(BIN)/python -m pytest tests/photos/test_fuzz.py
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
