@@ -8,10 +8,10 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test fuzz check format bench gallery exports ray seeds clean
+.PHONY: help setup demo test check format fuzz bench bench-photos gallery placing exports ray seeds clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY)  ## make the environment; leaves .venv/bin/evensight
 
@@ -25,9 +25,6 @@ demo: $(READY)  ## run the demo study; writes runs/demo/report.html
 test: $(READY)  ## run the tests
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
 
-fuzz: $(READY)  ## 10,000 made folders of photographs with arbitrary trouble (about 6 minutes)
-	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 $(BIN)/python -m pytest tests/photos/test_fuzz.py
-
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,11 +34,20 @@ format: $(READY)  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+fuzz: $(READY)  ## 10,000 made folders of photographs with arbitrary trouble (about 6 minutes)
+	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 $(BIN)/python -m pytest tests/photos/test_fuzz.py
+
 bench: $(READY)  ## how fast scenes are made; writes docs/benchmark-scenes.md (about 6 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/scenes.py --table docs/benchmark-scenes.md
 
+bench-photos: $(READY)  ## how fast annotations are read; writes docs/benchmark-photos.md (about 3 minutes)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/photos.py --table docs/benchmark-photos.md
+
 gallery: $(READY)  ## draw the gallery of the docs anew
 	$(BIN)/python scripts/gallery.py
+
+placing: $(READY)  ## draw where photographs have their objects, for docs/photos.md; needs EVENSIGHT_PHOTOS
+	$(BIN)/python scripts/placing.py
 
 exports:  ## have LLaMA-Factory, ms-swift, lmms-eval and others load exported sets, in .venv-exports
 	PYTHON="$(PYTHON)" sh scripts/exports.sh .venv-exports

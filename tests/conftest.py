@@ -19,6 +19,7 @@ from evensight.scenes.factors import cell_factor, factor
 settings.register_profile("evensight", deadline=None, derandomize=True)
 settings.load_profile("evensight")
 
+
 @pytest.fixture(autouse=True, scope="session")
 def _cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is kept of a user's files is kept where the tests' other files are, not where the user's own is."""

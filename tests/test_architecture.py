@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "evensight"
 FLOORS = (
-    ("errors", "annotations", "statistics", "runs", "progress", "settings", "randomness", "memory", "png"),
+    ("errors", "caches", "annotations", "statistics", "runs", "progress", "settings", "randomness", "memory", "png"),
     ("scenes", "photos", "questions"),
     ("datasets",),
     ("storage",),

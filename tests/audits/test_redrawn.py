@@ -43,6 +43,7 @@ class OtherLabel(SceneExamples):
 
 def made_by(kind: type[SceneExamples]) -> SceneExamples:
     made = ORDER.examples()
+    assert isinstance(made, SceneExamples)
     return kind(*made._arguments[:4], pools=made._arguments[4], instruction=made._arguments[5])
 
 

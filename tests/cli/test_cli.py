@@ -15,7 +15,8 @@ from evensight import cli
 from evensight.models.embedded import EMBEDDED_FOLDER
 from made_runs import half, write_run
 
-COMMANDS = ("designs", "generate", "audit", "photos", "finetune", "evaluate", "report", "study")
+COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "report", "study")
+PHOTOS = ("photos make", "photos counts", "photos fetch", "photos sheet")
 MAIN = "from evensight.cli import main; main()"
 
 
@@ -32,7 +33,7 @@ def assert_one_line(done: subprocess.CompletedProcess[str]) -> None:
     assert done.stderr.startswith("evensight: ")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "embedded train", "embedded card"])
+@pytest.mark.parametrize("command", [*COMMANDS, "embedded train", "embedded card", *PHOTOS])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     shown = CliRunner().invoke(cli.app, [*command.split(), "--help"])
     assert shown.exit_code == 0
@@ -41,7 +42,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 def test_help_names_all_commands() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"]).output
-    assert all(command in shown for command in (*COMMANDS, "embedded"))
+    assert all(command in shown for command in (*COMMANDS, "embedded", "photos"))
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -77,9 +78,16 @@ def half_written(tmp_path: Path) -> Path:
         (["generate", "civet-test", "--out", "OUT", "--size", "20"], "`20` px is too small for a 9x9 grid"),
         (["audit", "nowhere"], "`nowhere` is not a folder"),
         (["audit", "half"], "half written"),
-        (["photos", "nowhere", "--split", "val2017", "--out", "OUT"], "`nowhere` is not a folder"),
-        (["photos", ".", "--split", "val2017", "--out", "OUT"], "expected COCO's instances of `val2017`"),
-        (["photos", ".", "--split", "val2017"], "`--out` is missing"),
+        (["photos", "make", "nowhere", "--split", "val2017", "--out", "OUT"], "`nowhere` is not a folder"),
+        (["photos", "make", ".", "--split", "val2017", "--out", "OUT"], "expected COCO's instances of `val2017`"),
+        (["photos", "make", ".", "--split", "val2017"], "`--out` is missing"),
+        (["photos", "make", "--out", "OUT"], "ROOT is missing"),
+        (["photos", "make", ".", "--out", "OUT"], "`--split` is missing"),
+        (["photos", "make", "--annotations", "a.json", "--out", "OUT"], "`--images` is missing"),
+        (["photos", "counts", "--annotations", "a.json", "--images", "."], "`a.json` is not there"),
+        (["photos", "sheet", "half", "sheet.jpg"], "half written"),
+        (["photos", "sheet", "half", "sheet.gif"], "ends in .jpg or .png"),
+        (["generate", "coco-val", "--out", "OUT"], "expected the folder with val2017/"),
         (["finetune", "--model", "embedded", "--data", "half", "--out", "OUT"], "half written"),
         (["evaluate", "--model", "embedded", "--data", "half", "--out", "OUT"], "half written"),
         (["report", "nowhere", "--out", "OUT"], "`nowhere` is not a folder"),

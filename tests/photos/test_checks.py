@@ -367,7 +367,7 @@ def test_real_photographs_are_the_same_in_any_number_of_threads(
     photos_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = read_split(photos_root, "val2017").images.values()
-    wanted = [(image.path, image.frame) for image in images][:60]
+    wanted = [(image.file, image.frame) for image in images][:60]
     found = check_pictures(wanted)
     assert {each.fault for each in found} == {None}
     assert found == check_pictures(wanted) == without_record(wanted, monkeypatch, 1)

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evensight.annotations import Box
 from evensight.errors import InputError
-from evensight.photos.coco import CocoSplit, has_split, read_split
+from evensight.photos.coco import CocoFiles, CocoSplit, has_split, read_instances, read_split
 
 MakeCoco = Callable[..., Path]
 
@@ -26,6 +28,7 @@ ONE_FILE = {"1.jpg": (40, 30)}
 
 
 def assert_all_counted(split: CocoSplit, n_categories: int) -> None:
+    assert split.n_accepted == len(split.images) + len(split.objects) + n_categories
     assert len(split.images) + len(split.objects) + n_categories + len(split.rejected) == split.n_total
 
 
@@ -145,6 +148,8 @@ def test_a_box_off_the_image_is_kept_as_it_is(make_coco: MakeCoco) -> None:
         ({"id": 3, "name": "c\u202eat"}, "category without an id or a printable name"),
         ({"id": 3, "name": "x" * 101}, "category without an id or a printable name"),
         ({"id": 3, "name": 5}, "category without an id or a printable name"),
+        ({"id": 3, "name": "__ "}, "category without an id or a printable name"),
+        ({"id": "3", "name": "cow"}, "category id that is not a whole number"),
         ({"id": 1, "name": "cow"}, "category id twice"),
     ],
 )
@@ -198,6 +203,143 @@ def test_annotations_of_another_kind_are_one_line(make_coco: MakeCoco, content: 
     with pytest.raises(InputError, match=r"instances_val2017\.json") as caught:
         read_split(root, "val2017")
     assert len(str(caught.value).splitlines()) == 1
+
+
+WHOLE = json.dumps(
+    {
+        "info": {"description": "ü"},
+        "images": [image(1)],
+        "annotations": [thing(7, segmentation=[[1, 2, 3, 4, 5, 6]]), thing(8, bbox=[1, 2, float("nan"), 4])],
+        "categories": [{"id": 1, "name": "cat"}],
+    },
+    ensure_ascii=False,
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_that_is_cut_short_is_one_line_that_says_where(make_coco: MakeCoco, encoding: str) -> None:
+    root = make_coco(ONE_FILE, [], [])
+    path = root / "annotations" / "instances_val2017.json"
+    content = WHOLE.encode(encoding)
+    for n_bytes in range(0, len(content), 50):
+        path.write_bytes(content[:n_bytes])
+        with pytest.raises(InputError, match=r"can't be read as JSON.* at byte [\d,]+|is not COCO's") as caught:
+            read_split(root, "val2017")
+        assert len(str(caught.value).splitlines()) == 1
+    path.write_bytes(content)
+    split = read_split(root, "val2017")
+    assert [o.id for o in split.objects] == [7]
+    assert split.rejected.counts() == {"box without four finite numbers, a width and a height": 1}
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        (b'{"id": 8, "image_id": 1, "category_id": 1, "bbox": [NaN, 1, 2, 3]}', "8"),
+        (b'{"id": 8, "image_id": 1, "category_id": 1, "bbox": [1e999, 1, 2, 3]}', "8"),
+        (b'{"id": 8, "image_id": 1, "category_id": 1, "bbox": [' + b"[" * 400 + b"]" * 400 + b"]}", "8"),
+        (b'{"id": ' + b"9" * 400 + b"}", "9" * 40),
+        (b'{"id": ' + b"9" * 5000 + b"}", '{"id": ' + "9" * 33),
+        (b'{"id": "\\ud800"}', "\ufffd"),
+        (b'{"id": "\xff"}', '{"id": "\ufffd"}'),
+        (b'{"id": "a\\u001b[31m"}', "a\ufffd[31m"),
+        (b'{"id": [[1]]}', "a list"),
+        (b"[" * 400 + b"]" * 400, "[" * 40),
+        (b'"text"', '"text"'),
+        (b"{}", "None"),
+    ],
+)
+def test_one_broken_entry_is_named_and_the_rest_goes_on(make_coco: MakeCoco, entry: bytes, name: str) -> None:
+    root = make_coco(ONE_FILE, [image(1)], [thing(7), "here"])
+    path = root / "annotations" / "instances_val2017.json"
+    path.write_bytes(path.read_bytes().replace(b'"here"', entry))
+    split = read_split(root, "val2017")
+    assert [o.id for o in split.objects] == [7]
+    assert list(split.rejected.by_reason.values()) == [[name]]
+    assert_all_counted(split, 2)
+
+
+def test_brackets_without_end_are_one_line(make_coco: MakeCoco) -> None:
+    root = make_coco(ONE_FILE, [image(1)], [thing(7), "here"])
+    path = root / "annotations" / "instances_val2017.json"
+    path.write_bytes(path.read_bytes().replace(b'"here"', b"[" * 100_000 + b"]" * 100_000))
+    with pytest.raises(InputError, match="Brackets too deep at byte") as caught:
+        read_split(root, "val2017")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_of_two_keys_the_last_counts(make_coco: MakeCoco) -> None:
+    root = make_coco(ONE_FILE, [], [])
+    path = root / "annotations" / "instances_val2017.json"
+    one, other = json.dumps(thing(7)), json.dumps(thing(8))[:-1] + ', "id": 9}'
+    rest = f'"images": [{json.dumps(image(1))}], "categories": [{{"id": 1, "name": "cat"}}]'
+    path.write_text(f'{{"annotations": [{one}], {rest}, "annotations": [{other}]}}')
+    assert [o.id for o in read_split(root, "val2017").objects] == [9]
+
+
+some_id = st.one_of(st.integers(-1, 4), st.sampled_from([2**64, -(2**63) - 1, True, 1.0, "1", None, [1]]))
+some_number = st.floats(-10, 50) | st.integers(0, 50) | st.sampled_from([float("nan"), 10**300, None, True])
+some_box = st.lists(some_number, min_size=3, max_size=5) | st.lists(st.integers(0, 9), min_size=4, max_size=4)
+outline = (
+    st.lists(st.lists(some_number, max_size=3) | st.none(), max_size=3) | st.text(max_size=2) | st.just({"size": 1})
+)
+some_name = st.sampled_from(
+    ["1.jpg", "2.jpg", "a/1.jpg", "../1.jpg", "/1.jpg", "\ud800", "a\0", "", None, "cat", "c_at"]
+)
+
+
+def entry_of(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries({}, optional=fields) | st.fixed_dictionaries(fields) | st.none() | st.integers(0, 3)
+
+
+some_set = st.fixed_dictionaries(
+    {
+        "images": st.lists(
+            entry_of(
+                id=some_id,
+                file_name=some_name,
+                coco_url=some_name,
+                width=st.integers(0, 40),
+                height=st.integers(1, 40),
+                not_exhaustive_category_ids=st.lists(some_id, max_size=2) | some_id,
+            ),
+            max_size=5,
+        ),
+        "annotations": st.lists(
+            entry_of(
+                id=some_id,
+                image_id=some_id,
+                category_id=some_id,
+                bbox=some_box,
+                iscrowd=some_id,
+                segmentation=outline,
+            ),
+            max_size=8,
+        ),
+        "categories": st.lists(entry_of(id=some_id, name=some_name), max_size=4),
+    }
+)
+
+
+@settings(max_examples=200)
+@given(some_set)
+def test_whatever_a_file_holds_all_of_it_is_accepted_or_rejected(
+    tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]
+) -> None:
+    root = tmp_path_factory.mktemp("some")
+    (root / "1.jpg").touch()
+    content["images"].append(image(77, "1.jpg"))
+    content["categories"].append({"id": 77, "name": "zebra"})
+    content["annotations"].append(thing(77, 77, 77))
+    (root / "a.json").write_text(json.dumps(content))
+    split = read_instances(CocoFiles("some", root / "a.json", root), with_segmentations=True)
+    assert split.n_accepted + len(split.rejected) == split.n_total == sum(map(len, content.values()))
+    assert len({o.id for o in split.objects}) == len(split.objects) >= 1
+    for each in split.objects:
+        assert each.image_id in split.images
+        assert each.category in split.categories
+    assert all(path.file.resolve().is_relative_to(root.resolve()) for path in split.images.values())
+    assert all(name.isprintable() for names in split.rejected.by_reason.values() for name in names)
 
 
 def test_a_folder_with_nothing_usable_says_what_was_left_out(make_coco: MakeCoco) -> None:

@@ -15,7 +15,9 @@ CROSSED = [(area, name) for area in range(9) for name in ("cat", "dog")]
 
 
 def of(draw: Draw, things: Objects, seed: int = 0, ids: list[int] | None = None) -> list[int]:
-    return drawn(draw, [area for area, _ in things], [name for _, name in things], ids or list(range(len(things))), seed)
+    return drawn(
+        draw, [area for area, _ in things], [name for _, name in things], ids or list(range(len(things))), seed
+    )
 
 
 @given(objects, st.integers(0, 5))
@@ -26,7 +28,9 @@ def test_by_default_all_are_taken(things: Objects, seed: int) -> None:
 @given(objects, st.integers(1, 80), st.integers(0, 5))
 def test_as_many_as_asked_for(things: Objects, n: int, seed: int) -> None:
     if n > len(things):
-        with pytest.raises(InputError, match=rf"`{n:,}` photographs' objects are asked for, and there are {len(things):,}"):
+        with pytest.raises(
+            InputError, match=rf"`{n:,}` photographs' objects are asked for, and there are {len(things):,}"
+        ):
             of(Draw(n=n), things, seed)
     else:
         taken = of(Draw(n=n), things, seed)

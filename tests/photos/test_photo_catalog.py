@@ -40,7 +40,9 @@ def test_a_design_of_scenes_is_none_of_photographs(tmp_path: Path) -> None:
 
 def test_a_design_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text("name: mine\nphotos: val2017\nrule: {margin: 0.2}\ndraw: {balance: area, per_area: 4}\ngrid: 6x6\n")
+    path.write_text(
+        "name: mine\nphotos: val2017\nrule: {margin: 0.2}\ndraw: {balance: area, per_area: 4}\ngrid: 6x6\n"
+    )
     design = photo_design(str(path))
     assert design is not None
     assert (design.rule.margin, design.draw.per_area, design.cells) == (0.2, 4, Grid(6, 6))

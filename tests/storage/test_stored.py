@@ -95,7 +95,17 @@ def test_a_stored_set_says_of_itself_what_the_made_one_says(whole: Path) -> None
 
 def test_the_columns_are_what_is_asked_where_it_is_and_the_factors(whole: Path) -> None:
     question = ["id", "image", "task", "question", "options", "answer", "slot"]
-    place = ["row", "col", "area", "box_xyxy_px", "frame_wh_px", "mask_area_px", "centroid_xy_px", "certainty", "others"]
+    place = [
+        "row",
+        "col",
+        "area",
+        "box_xyxy_px",
+        "frame_wh_px",
+        "mask_area_px",
+        "centroid_xy_px",
+        "certainty",
+        "others",
+    ]
     assert pq.read_schema(whole / DATA_NAME).names == [*question, *place, "shape", "color", "size"]
 
 

@@ -1,18 +1,21 @@
 """Evaluations that a test writes itself, as `evensight evaluate` would leave them, with hostile text in them."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
 from evensight.annotations import AREAS, PAPER_GRID, Box, Cell, Frame
+from evensight.datasets.controls import controlled
 from evensight.datasets.examples import Example
-from evensight.evaluation.results import Results, read_results, result_row, schema
+from evensight.evaluation.results import Results, control_file, read_results, result_row, schema
 from evensight.questions.tasks import Question
 from evensight.runs import RunFolder, RunManifest, hash_files
+from made_photos import Listed
 
 HOSTILE = (
     "<script>window.hacked = 1; alert(1)</script>",
@@ -74,13 +77,24 @@ def write_run(
     pictures: int = 0,
     picture_px: int = SIZE_PX,
     model: str = "m",
+    controls: Mapping[str, Say] | None = None,
+    prior: Mapping[str, Any] | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> Results:
-    """Writes a whole evaluation as `evensight evaluate` would leave it, and reads it back."""
+    """Writes a whole evaluation as `evensight evaluate` would leave it, and reads it back.
+
+    With `controls`, what is said on each, it is one of photographs, which `prior` and `left_out` belong to too.
+    """
     asked = examples() if asked is None else asked
     provenance = {"model": model, "adapter": adapter, "processor": "p", "batch_size": 4}
     rows = [result_row(example, say(example), provenance) for example in asked]
     path.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows, schema=schema(("category",))), path / "results.parquet")
+    for name, says in (controls or {}).items():
+        file = path / control_file(name)
+        file.parent.mkdir(exist_ok=True)
+        told = [result_row(example, says(example), provenance) for example in controlled(Listed(asked), name, 0)]
+        pq.write_table(pa.Table.from_pylist(told, schema=schema(("category",))), file)
     for k, example in enumerate(asked[:: max(1, len(asked) // pictures)] if pictures else []):
         (path / "pictures").mkdir(exist_ok=True)
         shade = (20 + 9 * k) % 256
@@ -92,6 +106,9 @@ def write_run(
         "factors": ["category"],
         "balanced": [["area", "slot"]],
         "notes": {"description": f"toy questions {HOSTILE[0]}"},
+        "of_photos": controls is not None,
+        "prior": prior,
+        "controls_left_out": left_out or {},
     }
     data = {"design": set_name, "size_px": SIZE_PX}
     inputs = {"model": model} | ({"adapter": adapter} if adapter else {})

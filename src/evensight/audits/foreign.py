@@ -18,6 +18,7 @@ from evensight.photos.coco import CocoObject, CocoSplit, read_split
 from evensight.photos.entries import holds_entries
 from evensight.photos.picture_files import AMBIGUOUS, OTHER_SIZE, PictureError
 from evensight.photos.pictures import load_rgb
+from evensight.photos.selection import select
 from evensight.runs import MANIFEST_NAME, RunFolder, read_json
 from evensight.storage.stored import StoredExamples
 
@@ -87,6 +88,7 @@ def coco_table(coco: CocoSplit) -> AuditTable:
         targets=tuple(Target(thing.box, frame, thing.category) for thing, frame in zip(things, frames, strict=True)),
         picture=lambda index: decoded(things[index].image_id),
         rejected=coco.rejected.by_reason | _crowds(coco),
+        selection=select(coco).as_json(),
     )
 
 

@@ -39,11 +39,27 @@ def _list_designs() -> None:
         file = design_file(name)
         table.add_row(name, _n_scenes(name), f"{file.description}\n[dim]{file.task}[/dim]")
     Console(soft_wrap=False).print(table)
+    _list_photo_designs()
     typer.echo(
         "\nMake one:           evensight generate civet-test --out data/civet-test"
+        "\n                    evensight generate coco-val --photos data/coco --out data/coco-val"
         "\nMake one's own:     evensight designs civet-test > mine.yaml, change it, "
         "evensight generate mine.yaml --out data/mine"
     )
+
+
+def _list_photo_designs() -> None:
+    from rich.console import Console
+
+    from evensight.photos.catalog import photo_design, photo_names
+
+    typer.echo("\nOf photographs in COCO's format (with `--photos FOLDER`):\n")
+    table = _table("design", "split", "what it is")
+    for name in photo_names():
+        design = photo_design(name)
+        if design is not None:
+            table.add_row(name, design.photos, design.description)
+    Console(soft_wrap=False).print(table)
 
 
 def _n_scenes(name: str) -> str:
@@ -57,13 +73,16 @@ def _n_scenes(name: str) -> str:
 def _show(name: str) -> None:
     import yaml
 
+    from evensight.photos.catalog import photo_design
     from evensight.scenes.catalog import design_file
 
-    content = design_file(name).model_dump(mode="json", exclude_defaults=True)
+    photographs = photo_design(name)
+    content = (photographs or design_file(name)).model_dump(mode="json", exclude_defaults=True)
     typer.echo(
         yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None), nl=False
     )
-    typer.echo(f"# {_n_scenes(name)} scenes")
+    if photographs is None:
+        typer.echo(f"# {_n_scenes(name)} scenes")
 
 
 def _list_factors() -> None:

@@ -14,6 +14,17 @@ def evaluate(
         Path | None, typer.Option(help="An adapter to put on it: a fine-tuning run or a PEFT folder.")
     ] = None,
     batch_size: Annotated[int, typer.Option(help="How many questions are asked at a time.", min=1)] = 64,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Ask this control of the set as well; can be given several times: wrong-photo, black, mirrored, "
+            "covered, absent. Without it photographs are asked with the wrong-photo, scenes without any.",
+        ),
+    ] = None,
+    no_controls: Annotated[
+        bool, typer.Option("--no-controls", help="Ask the set alone, also where it is of photographs.")
+    ] = False,
 ) -> None:
     """Asks a model every question of a set, greedily, and tells where it is right.
 
@@ -21,12 +32,17 @@ def evaluate(
     """
     from rich.console import Console
 
+    from evensight.errors import InputError
     from evensight.evaluation.ask import evaluate as run
     from evensight.evaluation.results import read_results
     from evensight.evaluation.summary import summarise
     from evensight.reports.tables import headline_table
     from evensight.storage.stored import StoredExamples
 
+    if control and no_controls:
+        raise InputError("`--control` and `--no-controls` contradict each other: leave out one of them")
     examples = StoredExamples(data)
-    run(model, adapter, examples, out, batch_size)
+    manifest = run(model, adapter, examples, out, batch_size, controls=() if no_controls else control or None)
+    for name, reason in manifest.facts.get("controls_left_out", {}).items():
+        typer.echo(f"{name} was left out: {reason}", err=True)
     Console().print(headline_table([(out.name, examples.info.name, summarise(read_results(out)))]))

@@ -43,9 +43,10 @@ def generate(
         bool, typer.Option(help="Put `Answer using as few words as possible.` in front of each question.")
     ] = True,
     photos: Annotated[
-        Path | None, typer.Option(help="A folder in COCO's format, for real objects and backgrounds.")
+        Path | None,
+        typer.Option(help="A folder in COCO's format, for photographs, real objects and backgrounds."),
     ] = None,
-    split: Annotated[str, typer.Option(help="The split in that folder.")] = "val2017",
+    split: Annotated[str, typer.Option(help="The split in that folder, for scenes.")] = "val2017",
     backgrounds: Annotated[Path | None, typer.Option(help="A folder of pictures for backgrounds.")] = None,
     stored_as: Annotated[Format, typer.Option("--format", help="How to store it.")] = Format.PARQUET,
     shard: Annotated[
@@ -56,7 +57,7 @@ def generate(
     ] = None,
     engine: Annotated[Engine, typer.Option(help="What does the work; `ray` needs evensight[ray].")] = Engine.LOCAL,
 ) -> None:
-    """Draws a design's scenes with their questions and answers and stores them.
+    """Stores a design's pictures, drawn scenes or photographs, with their questions and answers.
 
     Example: `evensight generate civet-train --out data/civet-train`
     """
@@ -83,4 +84,5 @@ def generate(
     if manifest is None:
         typer.echo(f"{out}: share {shard} is done; the set is whole once all shares are")
     else:
-        typer.echo(f"{out}: {manifest.facts['n']:,} scenes of {manifest.facts['name']}, {size} px")
+        what = "questions" if manifest.facts["of_photos"] else "scenes"
+        typer.echo(f"{out}: {manifest.facts['n']:,} {what} of {manifest.facts['name']}")

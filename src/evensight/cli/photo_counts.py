@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from evensight.annotations import Grid
     from evensight.photos.coco import CocoSplit
+    from evensight.photos.effects import Placing
     from evensight.photos.rules import Rule
 
 SHORT = ("TL", "TC", "TR", "CL", "C", "CR", "BL", "BC", "BR")
@@ -32,8 +31,7 @@ def counted(
         "n_objects": len(split.objects),
         "rule": rule.refinements,
         "left_out": {reason: {"n": len(ids), "first": ids[:5]} for reason, ids in split.rejected.by_reason.items()},
-        "steps": [step.as_json() for step in found.steps],
-        "asked": list(found.by_area),
+        **found.as_json(),
         "balanced": {
             "area": 9 * min(found.by_area),
             "area-category": {str(name): 9 * min(n) for name, n in by_category.items() if min(n)},
@@ -86,24 +84,35 @@ def print_left_out(left_out: Mapping[str, Any]) -> None:
 
 
 def _print_rows(title: str, head: str, rows: Any) -> None:
+    """Prints counts by area, a row each; on a narrow terminal the row's name has a line of its own."""
     from rich.console import Console
-    from rich.markup import escape
 
     from evensight.photos.effects import Placing
+    from evensight.reports.wording import shown
 
+    named = [(shown(name), Placing(tuple(by_area))) for name, by_area in rows]
+    columns = [(*SHORT, "all", "center", "evenness"), *(_numbers(placing) for _, placing in named)]
+    widths = [max(map(len, column)) + 2 for column in zip(*columns, strict=True)]
+    names = [head, *(name for name, _ in named)]
+    wide = max(map(len, names))
+    fits = wide + sum(widths) <= Console().width
     typer.echo(title)
-    table = _table(head, *SHORT, "all", "center", "evenness")
-    for name, by_area in rows:
-        placing = Placing(tuple(by_area))
-        share, evenness = placing.center_share, placing.evenness
-        table.add_row(
-            escape(name),
-            *(f"{n:,}" for n in by_area),
-            f"{placing.n:,}",
-            "–" if share is None else f"{share:.0%}",
-            "–" if evenness is None else f"{evenness:.3f}",
-        )
-    Console().print(table)
+    for name, numbers in zip(names, columns, strict=True):
+        line = "".join(number.rjust(width) for number, width in zip(numbers, widths, strict=True))
+        if fits:
+            typer.echo(name.ljust(wide) + line)
+        else:
+            typer.echo(f"{name}\n  {line}" if name != head else f"  {line}")
+
+
+def _numbers(placing: "Placing") -> tuple[str, ...]:
+    share, evenness = placing.center_share, placing.evenness
+    return (
+        *(f"{n:,}" for n in placing.by_area),
+        f"{placing.n:,}",
+        "–" if share is None else f"{share:.0%}",
+        "–" if evenness is None else f"{evenness:.3f}",
+    )
 
 
 def _print_balanced(balanced: Mapping[str, Any]) -> None:
@@ -118,13 +127,3 @@ def _print_balanced(balanced: Mapping[str, Any]) -> None:
         f"One balanced by area and category: {n:,}"
         + (f", of {len(by_category)} categories ({named}{more})." if n else ": no category is in all nine areas.")
     )
-
-
-def _table(first: str, *columns: str) -> "Table":
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first, overflow="fold")
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evensight.cli.photos_fetch import fetch
 from evensight.cli.photos_sheet import sheet
 from evensight.cli.rule_options import takes_rule
 
@@ -18,6 +19,7 @@ photos = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+photos.command("fetch")(fetch)
 photos.command("sheet")(sheet)
 
 Root = Annotated[

@@ -170,11 +170,7 @@ class PhotoExamples(ExampleSet):
             "n_listed": split.n_total,
             "n_images_asked_about": len(set(self._asked.image_ids)),
             "left_out": {reason: {"n": len(ids), "first": ids[:5]} for reason, ids in rejected.by_reason.items()},
-            "selection": {
-                "rule": self._design.rule.refinements,
-                "steps": [step.as_json() for step in found.steps],
-                "asked": list(self._asked.by_area),
-            },
+            "selection": {"rule": self._design.rule.refinements, **found.as_json(self._asked)},
         }
 
 

@@ -2,12 +2,15 @@
 
 The questions go in chunks; each chunk's rows are a file of its own, written whole, so a run that was killed goes
 on with the first chunk that is missing, and ends with the same table.
+
+A set of photographs is asked again with the wrong photo under each question, unless the caller wants other controls:
+what a model reaches there it reaches from the words alone.
 """
 
 import hashlib
 import shutil
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as replace_fields
 from itertools import islice
@@ -19,8 +22,11 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from evensight.annotations import AREAS
+from evensight.datasets.controls import CONTROLS, controlled
 from evensight.datasets.examples import Example, ExampleSet
-from evensight.evaluation.results import RESULTS_NAME, Results, result_row, schema
+from evensight.datasets.swapped import WrongPhoto
+from evensight.errors import InputError, one_of
+from evensight.evaluation.results import RESULTS_NAME, Results, control_file, result_row, schema
 from evensight.evaluation.summary import summarise
 from evensight.models.cores import cores_left_for
 from evensight.models.loading import LoadedModel, identify, load
@@ -30,6 +36,9 @@ from evensight.runs import RunFolder, RunManifest, atomic_file, fingerprint, has
 
 BATCHES_PER_CHUNK = 8
 PICTURES_PER_AREA = 3
+CONTROLS_OF_PHOTOS = (WrongPhoto.name,)
+"""What stands beside every score on photographs."""
+_CONTROLS_SEED = 0
 _PARTS = ".parts"
 _PICTURE_PX = 336
 
@@ -41,12 +50,14 @@ def evaluate(
     out: Path,
     batch_size: int,
     *,
+    controls: Sequence[str] | None = None,
     replace: bool = False,
 ) -> RunManifest:
     """Asks a model every question and leaves a run folder.
 
     The folder holds `results.parquet`, `summary.json`, `pictures/` (of a few questions, the same ones for every
-    model) and `manifest.json`. A folder that holds the whole result of just this run is left as it is.
+    model), the answers on the controls in `controls/`, and `manifest.json`. A folder that holds the whole result of
+    just this run is left as it is.
 
     Args:
         model_name: What `models.loading.load` loads.
@@ -54,12 +65,17 @@ def evaluate(
         examples: What is asked.
         out: The run folder.
         batch_size: How many questions are asked at a time.
+        controls: The controls that are asked as well, of `datasets.controls.CONTROLS`; None for those that belong
+            beside a score: the wrong photo for sets of photographs. One of these that can't be made is left out,
+            and the manifest says why.
         replace: Whether a finished run of another configuration there may be thrown away.
 
     Raises:
-        InputError: The model or the adapter can't be loaded, or the folder isn't free.
+        InputError: The model or the adapter can't be loaded, the folder isn't free, or a control that was asked for
+            isn't known or can't be made.
     """
     folder = RunFolder(out)
+    names = _names(examples, controls)
     config = {
         "model": model_name,
         "data": dict(examples.info.config),
@@ -67,9 +83,12 @@ def evaluate(
         "max_new_tokens": MAX_NEW_TOKENS,
         "decoding": "greedy",
     }
+    if names:
+        config |= {"controls": list(names), "controls_seed": _CONTROLS_SEED}
     inputs = identify(model_name, adapter) | {"data": examples.hash}
     with folder.locked():
         if not folder.is_done("evaluation", config, inputs):
+            sets, left_out = _controls(examples, names, must=controls is not None)
             loaded = load(model_name, adapter)
             folder.begin("evaluation", fingerprint("evaluation", config, inputs), replace=replace)
             provenance = {
@@ -79,11 +98,42 @@ def evaluate(
                 "batch_size": batch_size,
             }
             with cores_left_for(1):
-                table = _ask(Predictor(loaded), examples, out / _PARTS, batch_size, provenance)
-            unsealed = RunManifest("evaluation", config, inputs, {}, _facts(examples, loaded))
-            folder.seal(_write(Results(out, unsealed, table), examples))
+                predictor = Predictor(loaded)
+                table = _ask(predictor, examples, out / _PARTS, batch_size, provenance)
+                tables = {
+                    name: _ask(predictor, control, out / _PARTS / name, batch_size, provenance)
+                    for name, control in sets.items()
+                }
+            facts = _facts(examples, loaded) | ({"controls_left_out": left_out} if left_out else {})
+            unsealed = RunManifest("evaluation", config, inputs, {}, facts)
+            folder.seal(_write(Results(out, unsealed, table, tables), examples))
         shutil.rmtree(out / _PARTS, ignore_errors=True)
         return folder.manifest("evaluation")
+
+
+def _names(examples: ExampleSet, controls: Sequence[str] | None) -> tuple[str, ...]:
+    """The controls to ask, each once, in the order of `CONTROLS`."""
+    if controls is None:
+        return CONTROLS_OF_PHOTOS if examples.info.of_photos else ()
+    for name in controls:
+        if name not in CONTROLS:
+            raise one_of("the control", name, CONTROLS)
+    return tuple(name for name in CONTROLS if name in controls)
+
+
+def _controls(
+    examples: ExampleSet, names: Sequence[str], *, must: bool
+) -> tuple[dict[str, ExampleSet], dict[str, str]]:
+    """The controls as sets, and why some of them can't be made; with `must` that is an error."""
+    made, left_out = {}, {}
+    for name in names:
+        try:
+            made[name] = controlled(examples, name, _CONTROLS_SEED)
+        except InputError as error:
+            if must:
+                raise
+            left_out[name] = str(error)
+    return made, left_out
 
 
 def _facts(examples: ExampleSet, loaded: LoadedModel) -> dict[str, Any]:
@@ -104,9 +154,11 @@ def _facts(examples: ExampleSet, loaded: LoadedModel) -> dict[str, Any]:
 
 
 def _write(results: Results, examples: ExampleSet) -> RunManifest:
-    """Writes the table, its figures and the pictures; gives the manifest that seals them."""
-    with atomic_file(results.path / RESULTS_NAME) as path:
-        pq.write_table(results.table, path, compression="zstd")
+    """Writes the tables, their figures and the pictures; gives the manifest that seals them."""
+    tables = {RESULTS_NAME: results.table} | {control_file(name): table for name, table in results.controls.items()}
+    for name, table in tables.items():
+        with atomic_file(results.path / name) as path:
+            pq.write_table(table, path, compression="zstd")
     write_json(results.path / "summary.json", summarise(results).as_json())
     _save_pictures(examples, results.path / "pictures")
     return replace_fields(results.manifest, files=hash_files(results.path))

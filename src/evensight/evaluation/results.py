@@ -2,11 +2,12 @@
 
 Every statistic and picture is a query on this table; none needs the model again. It is a Parquet file with the
 columns of the stored set (without the image) and `raw`, `parsed` (null when invalid), `outcome`, `model`,
-`adapter`, `processor`, `batch_size`.
+`adapter`, `processor`, `batch_size`. What the model answered on the set's controls is in tables of the same columns,
+`controls/NAME.parquet`; their row k belongs to row k.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from evensight.annotations import Grid
+from evensight.datasets.controls import CONTROLS
 from evensight.datasets.examples import Example
+from evensight.datasets.priors import Prior
 from evensight.errors import InputError
 from evensight.questions.parsing import Outcome, outcome, parse_answer
 from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, one_line
@@ -25,6 +28,7 @@ from evensight.storage.rows import example_row
 from evensight.storage.rows import schema as stored_schema
 
 RESULTS_NAME = "results.parquet"
+CONTROLS_FOLDER = "controls"
 
 
 def schema(factors: tuple[str, ...]) -> pa.Schema:
@@ -68,11 +72,13 @@ class Results:
         path: The run folder.
         manifest: Its manifest.
         table: The results table.
+        controls: The tables of the controls that were asked, by the control's name.
     """
 
     path: Path
     manifest: RunManifest
     table: pa.Table
+    controls: Mapping[str, pa.Table] = field(default_factory=dict)
 
     @property
     def set_name(self) -> str:
@@ -88,6 +94,26 @@ class Results:
     def factors(self) -> tuple[str, ...]:
         """The factors of the examples."""
         return tuple(self.manifest.facts["factors"])
+
+    @property
+    def of_photos(self) -> bool:
+        """Whether the questions are about photographs."""
+        return bool(self.manifest.facts.get("of_photos", False))
+
+    @cached_property
+    def prior(self) -> Prior | None:
+        """Where things usually are, as the set brought it along; None if it brought nothing.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        value = self.manifest.facts.get("prior")
+        return None if value is None else Prior.from_json(value)
+
+    @property
+    def controls_left_out(self) -> dict[str, str]:
+        """The controls that belong beside a score and couldn't be made, with the reasons."""
+        return dict(self.manifest.facts.get("controls_left_out") or {})
 
     def column(self, name: str) -> list[Any]:
         """A column's values, in the order of the questions."""
@@ -123,17 +149,41 @@ def read_results(path: Path) -> Results:
     try:
         expected = schema(tuple(manifest.facts["factors"]))
         table = pq.read_table(path / RESULTS_NAME)
-        results = Results(path, manifest, table)
+        results = Results(path, manifest, table, _read_controls(path, manifest))
         missing = sorted(set(expected.names) - set(table.column_names))
         is_off_grid = not missing and any(not _is_on(results.grid, *at) for at in results.places())
         is_named = bool(results.set_name)
+        _ = results.prior, results.controls_left_out
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
+        if isinstance(error, InputError):
+            raise InputError(f"`{path}` can't be used: {error}") from error
         raise InputError(f"`{path / RESULTS_NAME}` can't be read: {one_line(error)}") from error
     if missing:
         raise InputError(f"`{path / RESULTS_NAME}` lacks the columns {', '.join(missing)}")
     if is_off_grid or not is_named:
         raise InputError(f"`{path / MANIFEST_NAME}` names no set, or a grid that doesn't hold its questions' cells")
+    for name, control in results.controls.items():
+        _check_control(results, name, control, expected)
     return results
+
+
+def control_file(name: str) -> str:
+    """The path, in the run folder, of the answers on a control."""
+    return f"{CONTROLS_FOLDER}/{name}.parquet"
+
+
+def _read_controls(path: Path, manifest: RunManifest) -> dict[str, pa.Table]:
+    names = (name for name in CONTROLS if control_file(name) in manifest.files)
+    return {name: pq.read_table(path / control_file(name)) for name in names}
+
+
+def _check_control(results: Results, name: str, table: pa.Table, expected: pa.Schema) -> None:
+    is_table = set(expected.names) <= set(table.column_names)
+    if not is_table or table["id"].to_pylist() != [f"{of}-{name}" for of in results.column("id")]:
+        raise InputError(
+            f"`{results.path / control_file(name)}` doesn't go with `{RESULTS_NAME}` row by row: "
+            "make the evaluation again"
+        )
 
 
 def _is_on(grid: Grid, row: int, col: int) -> bool:

@@ -4,14 +4,17 @@ All of it follows from the results table. Shares are fractions; a cell without q
 """
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import nan
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evensight.annotations import AREAS
+from evensight.datasets.swapped import WrongPhoto
+from evensight.evaluation.baselines import baselines
+from evensight.evaluation.beside import Beside, mean_share, shares_by
+from evensight.evaluation.controlled import Consistency, consistency, controls_beside
 from evensight.evaluation.results import Results
 from evensight.questions.parsing import Outcome
 from evensight.statistics import Proportion, Test, is_number, proportion, spread, true_spread, uniformity_test
@@ -47,6 +50,10 @@ class Summary:
         confusion: For each area the counts of the answers that were given: the nine areas, then `invalid`.
         slots: The accuracy by the right answer's slot.
         attributes: The accuracy by the value of each factor.
+        of_photos: Whether the questions are about photographs: then what follows stands beside the score.
+        controls: What the model reaches on the controls that it was asked, by name.
+        baselines: What is reached without a model, by name.
+        mirrored: How often its answers are mirrored with the picture; None if it wasn't asked.
     """
 
     accuracy: Proportion
@@ -62,6 +69,15 @@ class Summary:
     confusion: tuple[tuple[int, ...], ...]
     slots: dict[str, Proportion]
     attributes: dict[str, dict[str, Proportion]]
+    of_photos: bool = False
+    controls: dict[str, Beside] = field(default_factory=dict)
+    baselines: dict[str, Beside] = field(default_factory=dict)
+    mirrored: Consistency | None = None
+
+    @property
+    def wrong_photo(self) -> Beside | None:
+        """What the model reaches with the wrong photo under each question; None if it wasn't asked."""
+        return self.controls.get(WrongPhoto.name)
 
     def as_json(self) -> dict[str, Any]:
         """The summary as JSON, NaN as null."""
@@ -88,6 +104,8 @@ class Summary:
                     "uniformity_p": self.uniformity.p_value,
                     "area_mean": self.area_mean,
                     "most_frequent_answer": self.most_frequent_answer,
+                    "wrong_photo": _figures(self.wrong_photo),
+                    "baselines": {name: _figures(of) for name, of in self.baselines.items()},
                 }
             )
         )
@@ -102,8 +120,7 @@ def summarise(results: Results) -> Summary:
         CellResult(cell.row, cell.col, proportion(int(k), int(n)))
         for cell, k, n in zip(grid.cells(), correct_by_cell, n_by_cell, strict=True)
     )
-    areas = _by_value(correct, results.column("area"), AREAS)
-    there = [area.estimate for area in areas.values() if is_number(area.estimate)]
+    areas = shares_by(correct, results.column("area"), AREAS)
     answers = Counter(results.column("answer"))
     n = int(correct.size)
     return Summary(
@@ -111,26 +128,37 @@ def summarise(results: Results) -> Summary:
         n_invalid=results.column("outcome").count(Outcome.INVALID),
         cells=cell_results,
         areas=areas,
-        area_mean=float(np.mean(there)) if there else nan,
+        area_mean=mean_share(areas.values()),
         cell_std=spread(correct_by_cell, n_by_cell),
         cell_std_true=true_spread(correct_by_cell, n_by_cell),
         worst_cell=min(cell_results, key=lambda c: c.accuracy.estimate if is_number(c.accuracy.estimate) else 2.0),
         uniformity=uniformity_test(correct_by_cell, n_by_cell, np.random.default_rng(0)),
         most_frequent_answer=max(answers.values()) / n if n else nan,
         confusion=_confusion(results),
-        slots=_by_value(correct, results.column("slot"), sorted(set(results.column("slot")))),
+        slots=shares_by(correct, results.column("slot"), sorted(set(results.column("slot")))),
         attributes={
-            factor: _by_value(correct, results.column(factor), sorted(set(results.column(factor))))
+            factor: shares_by(correct, results.column(factor), sorted(set(results.column(factor))))
             for factor in results.factors
         },
+        of_photos=results.of_photos,
+        controls=controls_beside(results),
+        baselines=baselines(results),
+        mirrored=consistency(results),
     )
 
 
-def _by_value(
-    correct: NDArray[np.bool_], values: list[Any], levels: tuple[Any, ...] | list[Any]
-) -> dict[str, Proportion]:
-    n, k = Counter(values), Counter(value for value, hit in zip(values, correct, strict=True) if hit)
-    return {str(level): proportion(k[level], n[level]) for level in levels}
+def _figures(of: Beside | None) -> dict[str, Any] | None:
+    """The figures of a control or baseline for a table; `p` is of what the model has more on the same questions."""
+    if of is None:
+        return None
+    return {
+        "accuracy": of.accuracy.estimate,
+        "low": of.accuracy.low,
+        "high": of.accuracy.high,
+        "area_mean": of.area_mean,
+        "difference": of.difference.estimate,
+        "p": of.difference.p_value,
+    }
 
 
 def _confusion(results: Results) -> tuple[tuple[int, ...], ...]:

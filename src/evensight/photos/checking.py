@@ -58,8 +58,10 @@ def _categories(pieces: Sequence[Piece], faults: list[Fault]) -> dict[int, str]:
     decode = decoder(CategoryFields)
     for position, piece in enumerate(pieces):
         entry = decode(piece)
-        if entry is None or not _is_id(entry.id) or not _is_name(entry.name):
+        if entry is None or entry.id is UNSET or not _is_name(entry.name):
             reason = "category without an id or a printable name"
+        elif not _is_id(entry.id):
+            reason = "category id that is not a whole number"
         elif entry.id in known:
             reason = "category id twice"
         else:
@@ -122,7 +124,8 @@ def _file_name(entry: ImageFields) -> str:
     if not is_absent or not isinstance(entry.coco_url, str):
         return ""
     folder, _, name = entry.coco_url.rpartition("/")
-    return f"{folder.rpartition('/')[2]}/{name}" if name else ""
+    parent = folder.rpartition("/")[2]
+    return f"{parent}/{name}" if parent and name else name
 
 
 def _ids(value: Any, codes: Mapping[int, int]) -> Iterator[int]:
@@ -179,6 +182,7 @@ def _objects(
                 found.uncounted.update(_instance(entry, images, codes))
             if position % BATCH == BATCH - 1:
                 advance(BATCH)
+        advance(len(pieces) % BATCH)
     return found
 
 

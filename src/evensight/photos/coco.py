@@ -112,7 +112,8 @@ class CocoFiles:
     def __post_init__(self) -> None:
         is_short = 0 < len(self.name) <= 100 and self.name == self.name.strip()
         if not (is_short and self.name.isprintable() and self.name[0] != "." and _NOT_IN_NAMES.isdisjoint(self.name)):
-            raise InputError(f"the split `{self.name!a:.60}` is not a folder's name: expected one such as `val2017`")
+            shown = "".join(c if c.isprintable() else "\ufffd" for c in self.name[:60])
+            raise InputError(f"the split `{shown}` is not a folder's name: expected one such as `val2017`")
 
     @classmethod
     def in_layout(cls, root: Path, split: str) -> "CocoFiles":

@@ -79,7 +79,7 @@ class _Search:
 
     def _place(self, parent: str) -> str:
         """The parent without as many of its first folders as it takes for the rest to be here."""
-        while parent and not (self._folder / parent).is_dir():
+        while parent and not os.path.isdir(self._folder / parent):  # noqa: PTH112 - takes names that are too long
             parent = parent.partition("/")[2]
         return parent
 
@@ -92,7 +92,7 @@ class _Search:
         if last in listed.plain:
             return None
         # What isn't listed may still be there: some systems take `A.JPG` for `a.jpg`.
-        if last not in listed.links and not os.path.isfile(self._folder / path):  # noqa: PTH113 - takes long names
+        if last not in listed.links and not os.path.isfile(self._folder / path):  # noqa: PTH113 - as above
             return MISSING
         return self._careful_fault(path)
 
@@ -118,6 +118,6 @@ class _Search:
                 return OUTSIDE
         except (OSError, ValueError, RuntimeError):  # a loop of links, or a name that no file can have
             return OUTSIDE
-        if not os.path.isfile(path):  # noqa: PTH113 - takes names that are too long
+        if not os.path.isfile(path):  # noqa: PTH113 - as above
             return MISSING
         return UNPRINTABLE if _CONTROL.search(name) else None

@@ -23,6 +23,7 @@ class Pieces(Sequence[memoryview]):
         self._content, self._ends = bytearray(), array("q", [0])
 
     def add(self, text: str) -> None:
+        """Puts an entry at the end."""
         self._content += text.encode(errors="surrogatepass")
         self._ends.append(len(self._content))
 
@@ -43,9 +44,9 @@ class Pieces(Sequence[memoryview]):
 
 
 def members(text: str, listed: Container[str]) -> dict[str, Pieces | None]:
-    """A JSON object's keys, with the entries of those that are wanted as lists; of a key that is there twice the last counts.
+    """A JSON object's keys, with the entries of those that are wanted as lists.
 
-    What is no object has no keys.
+    Of a key that is there twice the last counts, as for json.loads. What is no object has no keys.
 
     Args:
         text: The JSON.

@@ -87,6 +87,11 @@ class Selected:
         """How many there are in each area."""
         return _by_area(self.areas)
 
+    def as_json(self, asked: "Selected | None" = None) -> dict[str, Any]:
+        """What each rule left, as JSON, and what is asked in the end: all of it, unless it is said otherwise."""
+        left = [step.as_json() for step in self.steps]
+        return {"steps": left, "asked": list((self if asked is None else asked).by_area)}
+
     def kept(self, keep: Sequence[int]) -> "Selected":
         """Those of the given places, in that order."""
         k = np.asarray(keep, dtype=np.int64)

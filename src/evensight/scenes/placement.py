@@ -1,6 +1,6 @@
 """Placements: how often an object is in each cell, as measured on photographs.
 
-The numbers are counts, not images; `evensight photos ROOT --placement` measures them again.
+The numbers are counts, not images; `evensight photos counts ROOT --split SPLIT --cells` counts them again.
 """
 
 from bisect import bisect_right
