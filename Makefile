@@ -34,6 +34,9 @@ format: $(READY)  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+fuzz: $(READY)  ## 10,000 made folders of photographs with arbitrary trouble (about 6 minutes)
+	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 $(BIN)/python -m pytest tests/photos/test_fuzz.py
+
 bench: $(READY)  ## how fast scenes are made; writes docs/benchmark-scenes.md (about 6 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/scenes.py --table docs/benchmark-scenes.md
 

@@ -21,6 +21,8 @@ from PIL import Image
 SPLIT = "val2017"
 SIZE_WH = (30, 20)
 SECRET = "secret.png"
+BESIDE = "@beside@"
+"""In an annotation file it stands for the folder that the set's folder and the secret are in."""
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Fields = Mapping[str, st.SearchStrategy[Any]]
@@ -65,9 +67,13 @@ FILES: Mapping[str, bytes] = {
 """What lies in the images' folder, by name; beside them are links, a pipe and a folder."""
 
 _NAMES_OUT = (
-    "/etc/hostname", f"../{SECRET}", f"../../{SECRET}", f"../../../{SECRET}", "link.png", f"linked/{SECRET}",
-    "chain.png", "loop.jpg", "pipe.jpg", "sub", ".", "..", "", "sub/../1.jpg", "./1.jpg", "1.jpg/", "1.jpg/../2.jpg",
-    "/dev/zero", "/proc/self/environ", "../../annotations/instances_val2017.json", "file:///etc/hostname",
+    f"{BESIDE}/{SECRET}", f"../../{SECRET}", f"sub/../../../{SECRET}", "link.png", f"linked/{SECRET}", "chain.png",
+    f"linked/set/{SPLIT}/linked/{SECRET}", f"{SPLIT}/linked/{SECRET}",
+)  # fmt: skip
+_NAMES_ODD = (
+    f"../../../{SECRET}", "loop.jpg", "pipe.jpg", "sub", ".", "..", "", "sub/../1.jpg", "./1.jpg", "1.jpg/",
+    "1.jpg/../2.jpg", "/dev/zero", "/proc/self/environ", "../../annotations/instances_val2017.json",
+    f"../{SECRET}", "/etc/hostname", "file:///etc/hostname",
     "C:\\x.jpg", "a\0b.jpg", "\0", "\ud800.jpg", "\udcff.jpg", "x" * 300 + ".jpg", "y/" * 3000,
     "\x1b]0;title\x07", "none.jpg", "~/x", "$HOME/x", "http://127.0.0.1:9/x.jpg", "\\\\host\\x",
     " ", "1.JPG", "linked/../1.jpg", "sub//5.jpg",
@@ -94,6 +100,7 @@ _JUNK = st.one_of(
     st.recursive(_SMALL, _nested, max_leaves=4),
 )  # fmt: skip
 _ID = st.integers(0, 4)
+_NAME = st.sampled_from(_NAMES_OUT) | st.sampled_from(_NAMES_ODD) | st.text(max_size=3)
 _LENGTH = st.one_of(st.floats(1, 12), st.integers(1, 12))
 _FAR = st.sampled_from([0, -1, -0.0, 1e-320, 1e9, 1e18, 1e308, -1e308, float("nan"), float("inf"), float("-inf"), 25])
 _BOX = st.one_of(
@@ -140,6 +147,9 @@ def troubled(draw: Draw) -> Troubled:
         "images": [_entry(draw, _image(draw, k, names)) for k in range(1, len(names))],
         "annotations": [_entry(draw, _thing(draw, k, known)) for k in range(draw(st.integers(0, 9)))],
     }
+    lure = {"id": 50, "file_name": draw(st.sampled_from(_NAMES_OUT)), "width": SIZE_WH[0], "height": SIZE_WH[1]}
+    content["images"].append(lure)
+    content["annotations"].append({"id": 150, "image_id": 50, "category_id": 1, "bbox": [1, 2, 3, 4]})
     for key, sound in _SOUND_ENTRIES.items():
         if not _rarely(draw, 8):
             content[key].insert(draw(st.integers(0, len(content[key]))), *sound)
@@ -161,7 +171,7 @@ def _image(draw: Draw, k: int, names: Sequence[str]) -> Fields:
     width, height = draw(st.sampled_from([SIZE_WH, SIZE_WH, SIZE_WH, SIZE_WH[::-1], (30, 30)]))
     return {
         "id": _mostly(draw, st.just(k + 1), _ID),
-        "file_name": _mostly(draw, st.just(names[k]), st.sampled_from(_NAMES_OUT) | st.text(max_size=3)),
+        "file_name": draw(st.sampled_from([st.just(names[k])] * 5 + [_NAME])),
         "width": st.just(width),
         "height": st.just(height),
     }
@@ -226,7 +236,9 @@ def write_troubled(made: Troubled, beside: Path) -> Path:
     for folder in (images / "sub", root / "annotations"):
         folder.mkdir(parents=True)
     (beside / SECRET).write_bytes(_picture("PNG"))
-    (root / "annotations" / f"instances_{SPLIT}.json").write_bytes(made.annotations)
+    (root / "annotations" / f"instances_{SPLIT}.json").write_bytes(
+        made.annotations.replace(BESIDE.encode(), str(beside).encode())
+    )
     for name in made.names:
         (images / name).write_bytes(FILES[name])
         os.utime(images / name, (1e9, 1e9))
