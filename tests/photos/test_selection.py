@@ -95,6 +95,12 @@ def test_the_cell_of_an_object_half_off_the_image_is_the_nearest(make_coco: Make
     assert (cell.row, cell.col) == (4, 0)
 
 
+def test_the_order_is_by_image_and_then_by_category(make_coco: MakeCoco) -> None:
+    annotations = [thing(1, 2, 1, [0, 0, 9, 9]), thing(2, 1, 2, [0, 0, 9, 9]), thing(3, 1, 1, [0, 0, 9, 9])]
+    found = select(read_split(make_coco(FILES, IMAGES, annotations), "val2017"))
+    assert (found.image_ids, found.categories, found.object_ids) == ((1, 1, 2), ("cat", "dog", "cat"), (3, 2, 1))
+
+
 def test_an_order_that_does_not_depend_on_the_file(make_coco: MakeCoco) -> None:
     annotations = [thing(k, 2 - k % 2, 1 + k // 2 % 2, [0, 0, 9, 9]) for k in range(4)]
     root = make_coco(FILES, IMAGES, annotations)
