@@ -23,7 +23,7 @@ MINI = "name: mini\nparts:\n  - {shape: [square], color: [red], size: [large]}\n
 @pytest.fixture
 def root(make_coco: MakeCoco) -> Path:
     """27 photographs with a cat and a dog or a cow each, the cats three times in each area."""
-    files = {f"{k}.jpg": (90, 90 + k) for k in range(27)}
+    files = {f"{k}.jpg": (90 + k % 3, 90 + k // 3) for k in range(27)}
     images = [{"id": k, "file_name": name, "width": w, "height": h} for k, (name, (w, h)) in enumerate(files.items())]
     annotations = []
     for k in range(27):
