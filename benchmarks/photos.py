@@ -154,7 +154,7 @@ def _annotations(n_images: int, n: int, rng: np.random.Generator) -> Iterator[di
 
 def read_with_evensight(root: Path) -> Callable[[], int]:
     """Reads it as `evensight photos` does."""
-    from evensight.photos.coco import read_split
+    from evensight.coco.reading import read_split
 
     return lambda: len(read_split(root, SET).objects)
 

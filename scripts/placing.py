@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from evensight.annotations import AREAS, PAPER_GRID
-from evensight.photos.coco import CocoSplit, has_split, read_split
+from evensight.coco.reading import CocoSplit, has_split, read_split
 from evensight.photos.effects import EXAMPLES, Placing, effects
 from evensight.photos.selection import main_object_counts, single_instance_counts
 from evensight.reports.colors import fill, ink

@@ -13,7 +13,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "evensight"
 FLOORS = (
     ("errors", "caches", "annotations", "statistics", "runs", "progress", "settings", "randomness", "memory", "png"),
-    ("scenes", "photos", "questions"),
+    ("coco", "pictures"),
+    ("scenes", "photos", "downloads", "questions"),
     ("datasets",),
     ("storage",),
     ("exchange",),

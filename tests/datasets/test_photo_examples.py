@@ -12,11 +12,11 @@ from PIL import Image
 
 from evensight.annotations import AREAS
 from evensight.audits.audit import audit
+from evensight.coco.reading import CocoFiles
 from evensight.datasets.photo_examples import PhotoExamples
 from evensight.datasets.priors import Prior
 from evensight.errors import InputError
 from evensight.photos.catalog import PhotoDesign
-from evensight.photos.coco import CocoFiles
 from evensight.storage.parquet import DATA_NAME
 from evensight.storage.stored import StoredExamples, store
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from evensight.annotations import AREAS
+from evensight.coco.reading import CocoFiles
 from evensight.datasets.controls import CONTROLS
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.orders import Order
 from evensight.datasets.photo_sets import photo_set
 from evensight.errors import InputError
 from evensight.photos.catalog import PhotoDesign, photo_design, photo_names
-from evensight.photos.coco import CocoFiles
 from evensight.storage.stored import StoredExamples, store
 
 MakeCoco = Callable[..., Path]

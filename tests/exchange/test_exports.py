@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from typing_extensions import override
 
 from evensight.annotations import PAPER_GRID, Box, Cell, Frame, Object
+from evensight.coco.reading import read_split
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.datasets.photo_examples import PhotoExamples
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.exchange.export import FORMATS, export
 from evensight.exchange.exports.lmms_eval_task import accuracy, process_results, scored, worst_cell
-from evensight.photos.coco import read_split
 from evensight.questions.parsing import Outcome
 from evensight.questions.tasks import Question
 from evensight.scenes.catalog import design

@@ -142,7 +142,7 @@ def test_a_truncated_picture_is_named(folder: Path, suffix: str, share: float) -
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evensight.photos.pictures.MAX_PIXELS", 99)
+    monkeypatch.setattr("evensight.pictures.decoding.MAX_PIXELS", 99)
     Image.new("RGB", (10, 10)).save(folder / "a.png")
     refused(lambda: PhotoBackgrounds(folder), "a.png", "10 x 10 pixels")
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from evensight.annotations import Frame
+from evensight.coco.reading import read_split
 from evensight.errors import InputError
-from evensight.photos.coco import read_split
 from evensight.photos.cutouts import Cutout, Cutouts, Selection, decoded_counts, mask_of
 
 MakeCoco = Callable[..., Path]

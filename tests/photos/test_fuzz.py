@@ -17,11 +17,11 @@ from PIL import Image
 
 from evensight.audits.columns import NoPictureError
 from evensight.audits.foreign import coco_table
+from evensight.coco.reading import CocoSplit, read_split
 from evensight.datasets.photo_examples import PhotoExamples
 from evensight.errors import InputError
-from evensight.photos.checks import check_pictures
-from evensight.photos.coco import CocoSplit, read_split
-from evensight.photos.picture_files import FAULTS
+from evensight.pictures.checks import check_pictures
+from evensight.pictures.files import FAULTS
 from troubled_folders import SOUND, SPLIT, Troubled, opened_outside, troubled, watched, write_troubled
 
 N_FOLDERS = int(os.environ.get("EVENSIGHT_FUZZ") or 300)

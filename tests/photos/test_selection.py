@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from evensight.annotations import AREAS, PAPER_GRID, Frame
+from evensight.coco.reading import CocoSplit, has_split, read_split
 from evensight.errors import InputError
-from evensight.photos.coco import CocoSplit, has_split, read_split
 from evensight.photos.effects import EXAMPLES
 from evensight.photos.rules import Rule
 from evensight.photos.selection import Photo, main_object_counts, select, single_instance_counts

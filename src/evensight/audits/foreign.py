@@ -12,13 +12,13 @@ from PIL import Image
 from evensight.annotations import AREAS, PAPER_GRID
 from evensight.audits.columns import AuditTable, NoPictureError, Target, column, constructed, tabulate
 from evensight.audits.records import read_records
+from evensight.coco.entries import holds_entries
+from evensight.coco.reading import CocoObject, CocoSplit, read_split
 from evensight.errors import InputError
 from evensight.exchange.civet import CivetExamples
-from evensight.photos.coco import CocoObject, CocoSplit, read_split
-from evensight.photos.entries import holds_entries
-from evensight.photos.picture_files import AMBIGUOUS, OTHER_SIZE, PictureError
-from evensight.photos.pictures import load_rgb
 from evensight.photos.selection import select
+from evensight.pictures.decoding import load_rgb
+from evensight.pictures.files import AMBIGUOUS, OTHER_SIZE, PictureError
 from evensight.runs import MANIFEST_NAME, RunFolder, read_json
 from evensight.storage.stored import StoredExamples
 

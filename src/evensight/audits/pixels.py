@@ -17,7 +17,7 @@ from PIL import Image
 
 from evensight.annotations import Box
 from evensight.audits.columns import AuditTable, NoPictureError, Target
-from evensight.photos.pictures import pixel_hash
+from evensight.pictures.decoding import pixel_hash
 from evensight.progress import track
 
 FAINT_DELTA_E = 5.0

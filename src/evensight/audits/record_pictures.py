@@ -12,8 +12,8 @@ from PIL import Image
 
 from evensight.annotations import Frame
 from evensight.audits.columns import NoPictureError
-from evensight.photos.picture_files import MISSING, TOO_LARGE, PictureError, read_file
-from evensight.photos.pictures import decode_rgb, stored_size_wh
+from evensight.pictures.decoding import decode_rgb, stored_size_wh
+from evensight.pictures.files import MISSING, TOO_LARGE, PictureError, read_file
 
 _BATCH_ROWS = 32
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evensight.datasets.orders import made_again
-from evensight.photos.pictures import pixel_hash
+from evensight.pictures.decoding import pixel_hash
 from evensight.progress import track
 from evensight.runs import MANIFEST_NAME, read_json
 from evensight.storage.shards import KIND

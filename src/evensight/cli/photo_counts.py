@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from evensight.annotations import Grid
-    from evensight.photos.coco import CocoSplit
+    from evensight.coco.reading import CocoSplit
     from evensight.photos.effects import Placing
     from evensight.photos.rules import Rule
 

@@ -11,7 +11,7 @@ from evensight.cli.photos_sheet import sheet
 from evensight.cli.rule_options import takes_rule
 
 if TYPE_CHECKING:
-    from evensight.photos.coco import CocoFiles
+    from evensight.coco.reading import CocoFiles
 
 photos = typer.Typer(
     no_args_is_help=True,
@@ -158,8 +158,8 @@ def counts(
     Example: `evensight photos counts data/coco --split val2017 --flags`
     """
     from evensight.cli.photo_counts import counted, print_counts
+    from evensight.coco.reading import read_instances
     from evensight.photos.catalog import grid_named
-    from evensight.photos.coco import read_instances
 
     found = counted(
         read_instances(_files(root, split, annotations, images)),
@@ -178,8 +178,8 @@ def counts(
 
 
 def _files(root: Path | None, split: str | None, annotations: Path | None, images: Path | None) -> "CocoFiles":
+    from evensight.coco.reading import CocoFiles
     from evensight.errors import InputError
-    from evensight.photos.coco import CocoFiles
 
     if annotations is not None:
         if images is None or split is not None:

@@ -27,10 +27,10 @@ def fetch(
 
     Example: `evensight photos fetch coco-val --to data/coco`
     """
+    from evensight.downloads.downloads import Downloader
+    from evensight.downloads.fetch import Fetch, Wanted
+    from evensight.downloads.sources import mirrored, source_named
     from evensight.errors import InputError
-    from evensight.photos.downloads import Downloader
-    from evensight.photos.fetch import Fetch, Wanted
-    from evensight.photos.sources import mirrored, source_named
 
     source = source_named(name)
     wanted = Wanted(images or source.takes_all or bool(category), tuple(category or ()), limit)

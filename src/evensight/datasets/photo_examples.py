@@ -1,8 +1,9 @@
 """Photographs as examples: the same question, options and answers as for scenes.
 
-The way of a photograph: the annotations are read (`photos.coco`), objects are selected by a rule
+The way of a photograph: the annotations are read (`coco.reading`), objects are selected by a rule
 (`photos.selection`), drawn (`photos.draws`), and the photographs of those that were drawn are decoded once and
-checked (`photos.checks`); one that can't be used is left out, counted, and replaced by the next where some are drawn.
+checked (`pictures.checks`); one that can't be used is left out, counted, and replaced by the next where some are
+drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +14,17 @@ from PIL import Image
 from typing_extensions import override
 
 from evensight.annotations import AREAS, Annotation, Grid
+from evensight.coco.reading import CocoFiles, CocoSplit, Rejections, read_instances
 from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
 from evensight.datasets.priors import learn
 from evensight.datasets.slots import PLACE_TASKS
 from evensight.errors import InputError, one_of
 from evensight.photos.catalog import PhotoDesign
-from evensight.photos.check_record import PictureCheck
-from evensight.photos.checks import check_pictures
-from evensight.photos.coco import CocoFiles, CocoSplit, Rejections, read_instances
 from evensight.photos.draws import Draw, drawn
-from evensight.photos.pictures import FORMATS, Orientation, load_rgb
 from evensight.photos.selection import Photo, Selected, select
+from evensight.pictures.check_record import PictureCheck
+from evensight.pictures.checks import check_pictures
+from evensight.pictures.decoding import FORMATS, Orientation, load_rgb
 from evensight.questions.catalog import task_named
 from evensight.questions.options import dealt_slots, rank_slot
 from evensight.questions.tasks import INSTRUCTION, Task, ask

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from evensight.coco.reading import CocoFiles, annotations_path
 from evensight.datasets.controls import controlled
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.mixtures import Mixture
@@ -9,7 +10,6 @@ from evensight.datasets.photo_examples import PhotoExamples
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.photos.catalog import PhotoDesign
-from evensight.photos.coco import CocoFiles, annotations_path
 from evensight.photos.draws import Draw
 from evensight.questions.tasks import INSTRUCTION
 from evensight.scenes.catalog import build, design_file

@@ -22,11 +22,11 @@ from PIL import Image
 from typing_extensions import override
 
 from evensight.annotations import Annotation, Box, Cell, Frame, Grid, Object
+from evensight.coco.reading import Rejections
 from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
 from evensight.errors import InputError, one_of
 from evensight.exchange.civet_answers import KINDS, Picture, Placed, Unusable, question
-from evensight.photos.coco import Rejections
-from evensight.photos.pictures import FORMATS, load_rgb
+from evensight.pictures.decoding import FORMATS, load_rgb
 from evensight.progress import track
 from evensight.questions.tasks import INSTRUCTION
 from evensight.runs import hash_file, hash_json, read_json

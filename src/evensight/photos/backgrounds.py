@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from evensight.coco.reading import read_split
 from evensight.errors import InputError
 from evensight.memory import ByteCache
-from evensight.photos.coco import read_split
-from evensight.photos.picture_files import read_file
-from evensight.photos.pictures import decode_rgb
+from evensight.pictures.decoding import decode_rgb
+from evensight.pictures.files import read_file
 from evensight.progress import track
 from evensight.runs import hash_json, one_line
 

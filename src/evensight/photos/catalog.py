@@ -21,11 +21,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from evensight.annotations import PAPER_GRID, Grid
+from evensight.coco.reading import annotations_path, has_split
 from evensight.errors import InputError
-from evensight.photos.coco import annotations_path, has_split
 from evensight.photos.draws import Draw
-from evensight.photos.pictures import Orientation
 from evensight.photos.rules import Rule
+from evensight.pictures.decoding import Orientation
 from evensight.runs import one_line
 from evensight.settings import checked
 

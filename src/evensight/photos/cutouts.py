@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from evensight.annotations import Frame
+from evensight.coco.reading import CocoImage, CocoObject, CocoSplit, Rejections, read_split
 from evensight.errors import InputError, one_of
 from evensight.memory import ByteCache
-from evensight.photos.coco import CocoImage, CocoObject, CocoSplit, Rejections, read_split
-from evensight.photos.picture_files import PictureError
-from evensight.photos.pictures import load_rgb
+from evensight.pictures.decoding import load_rgb
+from evensight.pictures.files import PictureError
 from evensight.progress import track
 from evensight.runs import hash_file, hash_json
 

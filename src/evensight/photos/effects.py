@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import log
 
 from evensight.annotations import AREAS, PAPER_GRID, Grid
-from evensight.photos.coco import CocoSplit
+from evensight.coco.reading import CocoSplit
 from evensight.photos.rules import CERTAIN_RULE, PAPER_RULE, Rule
 from evensight.photos.selection import Selected, select
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evensight.annotations import Grid
-from evensight.photos.coco import CocoSplit
+from evensight.coco.reading import CocoSplit
 
 EDGE_PX = 2.0
 """A box that comes this near to the photograph's edge may be cut off there."""

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evensight.annotations import AREAS, PAPER_GRID, Annotation, Grid, Object
+from evensight.coco.reading import CocoSplit
 from evensight.errors import InputError
-from evensight.photos.coco import CocoSplit
 from evensight.photos.measures import EDGE_PX, Mask, Measures
 from evensight.photos.rules import PAPER_RULE, Rule
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evensight.coco.reading import has_split
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.orders import Order
 from evensight.datasets.photo_sets import photo_set
@@ -24,7 +25,6 @@ from evensight.evaluation.ask import evaluate
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.summary import Summary, summarise
 from evensight.photos.catalog import photo_design, split_design
-from evensight.photos.coco import has_split
 from evensight.reports.html import build_report
 from evensight.runs import RunFolder, read_json, write_json
 from evensight.settings import checked

@@ -3,7 +3,7 @@ import warnings
 import pytest
 from PIL import Image, ImageFile
 
-from evensight.photos.strictness import Strict
+from evensight.pictures.strictness import Strict
 
 
 def test_the_last_to_leave_puts_back_what_the_first_has_found(monkeypatch: pytest.MonkeyPatch) -> None:

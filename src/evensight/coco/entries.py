@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from evensight.coco.scanner import members
 from evensight.errors import InputError
-from evensight.photos.scanner import members
 from evensight.runs import one_line
 
 KEYS = ("images", "annotations", "categories")

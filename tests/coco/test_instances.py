@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from evensight.annotations import Box
-from evensight.photos.coco import CocoFiles, CocoSplit, Objects, has_split, read_instances, read_split
+from evensight.coco.reading import CocoFiles, CocoSplit, Objects, has_split, read_instances, read_split
 
 MakeCoco = Callable[..., Path]
 POLYGON = [0, 0, 4, 0, 4, 4]

@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from evensight.coco.checking import checked
+from evensight.coco.entries import read_entries
+from evensight.coco.image_files import Found, find_images
+from evensight.coco.instances import CocoImage, CocoObject, Images, ObjectColumns, Objects
+from evensight.coco.listing import ANNOTATION, CATEGORY, IMAGE, NO_IMAGE, Fault, Listing, chunks
+from evensight.coco.listing_cache import keep, read_kept
 from evensight.errors import InputError
-from evensight.photos.checking import checked
-from evensight.photos.entries import read_entries
-from evensight.photos.image_files import Found, find_images
-from evensight.photos.instances import CocoImage, CocoObject, Images, ObjectColumns, Objects
-from evensight.photos.listing import ANNOTATION, CATEGORY, IMAGE, NO_IMAGE, Fault, Listing, chunks
-from evensight.photos.listing_cache import keep, read_kept
 from evensight.runs import hash_file
 
 __all__ = [

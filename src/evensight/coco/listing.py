@@ -9,7 +9,7 @@ import pyarrow as pa
 from msgspec import Raw
 from numpy.typing import NDArray
 
-from evensight.photos.instances import ObjectColumns
+from evensight.coco.instances import ObjectColumns
 
 CATEGORY, IMAGE, ANNOTATION = range(3)
 """The kinds of entries, in the order in which faults are told."""

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from evensight.caches import CACHE_VARIABLE
-from evensight.photos import coco, listing_cache
-from evensight.photos.coco import CocoFiles, CocoSplit, read_instances
+from evensight.coco import listing_cache, reading
+from evensight.coco.reading import CocoFiles, CocoSplit, read_instances
 
 POLYGON = [0.5, 0, 4, 0, 4, 4.25]
 Writes = Callable[[dict[str, Any]], CocoFiles]
@@ -54,7 +54,7 @@ KINDS = {
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(coco, "MIN_KEPT_BYTES", 0)
+    monkeypatch.setattr(reading, "MIN_KEPT_BYTES", 0)
     return tmp_path / "cache" / "instances"
 
 
@@ -89,11 +89,11 @@ def test_what_is_kept_is_what_was_read(
     files = writes(KINDS[kind])
     if not with_images:
         files = CocoFiles(files.name, files.annotations, None)
-    monkeypatch.setattr(coco, "MIN_KEPT_BYTES", 10**9)
+    monkeypatch.setattr(reading, "MIN_KEPT_BYTES", 10**9)
     plain = told(read_instances(files, with_segmentations=with_segmentations))
-    monkeypatch.setattr(coco, "MIN_KEPT_BYTES", 0)
+    monkeypatch.setattr(reading, "MIN_KEPT_BYTES", 0)
     first = told(read_instances(files, with_segmentations=with_segmentations))
-    monkeypatch.setattr(coco, "read_entries", no_reading)
+    monkeypatch.setattr(reading, "read_entries", no_reading)
     kept = told(read_instances(files, with_segmentations=with_segmentations))
     assert plain == first == kept
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from evensight.downloads.downloads import Downloader, RemoteFile, download_from
+from evensight.downloads.fetched import Fetched, FetchedFile
+from evensight.downloads.single_photos import SinglePhotos
+from evensight.downloads.sources import Photo, PhotoSource, choose_photos
+from evensight.downloads.unpacking import members, unpack
 from evensight.errors import InputError
-from evensight.photos.downloads import Downloader, RemoteFile, download_from
-from evensight.photos.fetched import Fetched, FetchedFile
-from evensight.photos.single_photos import SinglePhotos
-from evensight.photos.sources import Photo, PhotoSource, choose_photos
-from evensight.photos.unpacking import members, unpack
 from evensight.progress import progress
 from evensight.runs import RunFolder, hash_file
 

@@ -25,7 +25,7 @@ from PIL import Image
 
 from evensight.annotations import Frame
 from evensight.errors import one_of
-from evensight.photos.picture_files import (
+from evensight.pictures.files import (
     AMBIGUOUS,
     HINT,
     OTHER_SIZE,
@@ -35,7 +35,7 @@ from evensight.photos.picture_files import (
     read_file,
     shown,
 )
-from evensight.photos.strictness import STRICT
+from evensight.pictures.strictness import STRICT
 from evensight.runs import one_line
 
 MAX_PIXELS = 100_000_000

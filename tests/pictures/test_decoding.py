@@ -15,7 +15,14 @@ from PIL import Image, ImageFile
 
 from evensight.annotations import Frame
 from evensight.errors import InputError
-from evensight.photos.picture_files import (
+from evensight.pictures.decoding import (
+    Orientation,
+    decode_rgb,
+    load_rgb,
+    pixel_hash,
+    stored_size_wh,
+)
+from evensight.pictures.files import (
     AMBIGUOUS,
     FAULTS,
     MISSING,
@@ -25,13 +32,6 @@ from evensight.photos.picture_files import (
     UNDECODABLE,
     PictureError,
     read_file,
-)
-from evensight.photos.pictures import (
-    Orientation,
-    decode_rgb,
-    load_rgb,
-    pixel_hash,
-    stored_size_wh,
 )
 
 HERE = Path("picture")

@@ -23,13 +23,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from evensight.cli.photos_fetch import fetch
+from evensight.coco.reading import read_split
+from evensight.downloads import sources
+from evensight.downloads.connections import DownloadError
+from evensight.downloads.downloads import Downloader, Patience, RemoteFile, UnreachableError
+from evensight.downloads.fetch import Fetch, Wanted
+from evensight.downloads.sources import SOURCES, PhotoSource, choose_photos, mirrored
 from evensight.errors import InputError
-from evensight.photos import sources
-from evensight.photos.coco import read_split
-from evensight.photos.connections import DownloadError
-from evensight.photos.downloads import Downloader, Patience, RemoteFile, UnreachableError
-from evensight.photos.fetch import Fetch, Wanted
-from evensight.photos.sources import SOURCES, PhotoSource, choose_photos, mirrored
 from faulty_server import Fault, FaultyServer, serving
 
 ALL, NONE = Wanted(photos=True), Wanted(photos=False)
@@ -405,9 +405,9 @@ def test_a_second_process_is_told_so(server: FaultyServer, tmp_path: Path) -> No
 RUN = """
 import json, sys
 from pathlib import Path
-from evensight.photos.downloads import Downloader, Patience, RemoteFile
-from evensight.photos.fetch import Fetch, Wanted
-from evensight.photos.sources import PhotoSource
+from evensight.downloads.downloads import Downloader, Patience, RemoteFile
+from evensight.downloads.fetch import Fetch, Wanted
+from evensight.downloads.sources import PhotoSource
 value = json.loads(sys.argv[1])
 zips = [RemoteFile(**value.pop(name)) for name in ("photos_zip", "annotations_zip")]
 source = PhotoSource(photos_zip=zips[0], annotations_zip=zips[1], **value)

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evensight.caches import cache_folder
+from evensight.coco.instances import ObjectColumns
+from evensight.coco.listing import Fault, Listing, Outlines, chunks
 from evensight.errors import InputError
-from evensight.photos.instances import ObjectColumns
-from evensight.photos.listing import Fault, Listing, Outlines, chunks
 from evensight.runs import atomic_folder, hash_file, hash_json, read_json, write_json
 
 FORMAT = 1

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from evensight.coco.image_files import MISSING, OUTSIDE, SHARED, UNPRINTABLE, find_images
+from evensight.coco.reading import CocoFiles, CocoSplit, read_instances
 from evensight.errors import InputError
-from evensight.photos.coco import CocoFiles, CocoSplit, read_instances
-from evensight.photos.image_files import MISSING, OUTSIDE, SHARED, UNPRINTABLE, find_images
 
 LVIS_URL = "http://images.cocodataset.org/{}"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from evensight.downloads.connections import DownloadError
+from evensight.downloads.downloads import Downloader, Fault, RemoteFile, UnreachableError, download_from
+from evensight.downloads.fetched import Fetched, FetchedFile
+from evensight.downloads.sources import Photo
 from evensight.errors import InputError
-from evensight.photos.connections import DownloadError
-from evensight.photos.downloads import Downloader, Fault, RemoteFile, UnreachableError, download_from
-from evensight.photos.fetched import Fetched, FetchedFile
-from evensight.photos.sources import Photo
 from evensight.progress import progress, track
 from evensight.runs import hash_file, one_line
 

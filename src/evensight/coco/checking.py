@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Raw
 
-from evensight.photos.entries import (
+from evensight.coco.entries import (
     AnnotationFields,
     CategoryFields,
     Entries,
@@ -22,8 +22,8 @@ from evensight.photos.entries import (
     loaded,
     text_of,
 )
-from evensight.photos.instances import ObjectColumns
-from evensight.photos.listing import ANNOTATION, BATCH, CATEGORY, IMAGE, NO_IMAGE, Fault, Listing, Outlines
+from evensight.coco.instances import ObjectColumns
+from evensight.coco.listing import ANNOTATION, BATCH, CATEGORY, IMAGE, NO_IMAGE, Fault, Listing, Outlines
 from evensight.progress import progress
 
 BAD_BOX = "box without four finite numbers, a width and a height"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from evensight.downloads.downloads import RemoteFile
 from evensight.errors import InputError
-from evensight.photos.downloads import RemoteFile
 from evensight.runs import hash_file, one_line, write_json
 
 RECORD_NAME = ".fetched.json"

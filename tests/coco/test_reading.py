@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evensight.annotations import Box
+from evensight.coco.reading import CocoFiles, CocoSplit, has_split, read_instances, read_split
 from evensight.errors import InputError
-from evensight.photos.coco import CocoFiles, CocoSplit, has_split, read_instances, read_split
 
 MakeCoco = Callable[..., Path]
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import msgspec
 
+from evensight.downloads.connections import checked_base
+from evensight.downloads.downloads import RemoteFile
 from evensight.errors import InputError, one_of
-from evensight.photos.connections import checked_base
-from evensight.photos.downloads import RemoteFile
 from evensight.runs import one_line
 
 SAFE_BASE = "https://s3.amazonaws.com/images.cocodataset.org"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from evensight.downloads.connections import Answer, Connections, DownloadError, Interrupted
+from evensight.downloads.parts import Part, write_all
 from evensight.errors import InputError
-from evensight.photos.connections import Answer, Connections, DownloadError, Interrupted
-from evensight.photos.parts import Part, write_all
 from evensight.runs import hash_file, one_line
 
 MOST_UNPINNED_BYTES = 64 << 20

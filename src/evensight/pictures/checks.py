@@ -16,9 +16,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from evensight.annotations import Frame
-from evensight.photos.check_record import CheckRecord, FileState, PictureCheck, file_state
-from evensight.photos.picture_files import PictureError, read_file
-from evensight.photos.pictures import Orientation, Picture, decode, pixel_hash, stored_size_wh
+from evensight.pictures.check_record import CheckRecord, FileState, PictureCheck, file_state
+from evensight.pictures.decoding import Orientation, Picture, decode, pixel_hash, stored_size_wh
+from evensight.pictures.files import PictureError, read_file
 from evensight.progress import progress
 
 _MOST_THREADS = 4  # each holds a picture

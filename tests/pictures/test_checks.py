@@ -15,12 +15,12 @@ import pytest
 from PIL import Image
 
 from evensight.annotations import Frame
-from evensight.photos import checks, picture_files
-from evensight.photos.check_record import PictureCheck
-from evensight.photos.checks import check_pictures
-from evensight.photos.coco import read_split
-from evensight.photos.picture_files import AMBIGUOUS, MISSING, NOT_A_FILE, OTHER_SIZE, UNDECODABLE
-from evensight.photos.pictures import Picture, decode, load_rgb, pixel_hash
+from evensight.coco.reading import read_split
+from evensight.pictures import checks, files
+from evensight.pictures.check_record import PictureCheck
+from evensight.pictures.checks import check_pictures
+from evensight.pictures.decoding import Picture, decode, load_rgb, pixel_hash
+from evensight.pictures.files import AMBIGUOUS, MISSING, NOT_A_FILE, OTHER_SIZE, UNDECODABLE
 
 FRAME = Frame(30, 20)
 Wanted = list[tuple[Path, Frame]]
@@ -153,7 +153,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_put_on_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = photo(tmp_path / "a.png", seed=1)
-    read = picture_files.read_file
+    read = files.read_file
 
     def read_and_change(path: Path) -> bytes:
         content = read(path)
@@ -184,7 +184,7 @@ def test_a_lack_of_memory_is_not_put_on_record(tmp_path: Path, monkeypatch: pyte
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("evensight.photos.pictures._as_rgb", starve)
+        patch.setattr("evensight.pictures.decoding._as_rgb", starve)
         assert check_pictures([(path, FRAME)])[0].fault == UNDECODABLE
     assert check_pictures([(path, FRAME)]) == [expected(path)]
 
@@ -196,7 +196,7 @@ def test_another_version_of_the_decoder_decodes_again(
     check_pictures(wanted)
     for name, value in (("check_record.DECODER_VERSION", 999), ("check_record.MAX_PIXELS", 10**7)):
         before = decoded.total()
-        monkeypatch.setattr(f"evensight.photos.{name}", value)
+        monkeypatch.setattr(f"evensight.pictures.{name}", value)
         check_pictures(wanted)
         check_pictures(wanted)
         assert decoded.total() == before + 3
@@ -271,7 +271,7 @@ def unusable(request: pytest.FixtureRequest, tmp_path: Path, record: Path) -> It
 def test_a_record_that_cannot_be_used_is_done_without(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evensight.photos.check_record._WAIT_S", 0.1)
+    monkeypatch.setattr("evensight.pictures.check_record._WAIT_S", 0.1)
     wanted = photos(tmp_path / "p", 3)
     assert check_pictures(wanted) == [expected(path) for path, _ in wanted]
     assert capfd.readouterr() == ("", "")
@@ -335,7 +335,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from evensight.annotations import Frame
-from evensight.photos import checks, picture_files
+from evensight.pictures import checks, files
 decode, n = checks.decode, [0]
 def counted(content, path):
     n[0] += 1

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evensight.downloads.connections import DownloadError, checked_base
+from evensight.downloads.downloads import Downloader, Patience, RemoteFile, UnreachableError, download_from
 from evensight.errors import InputError
-from evensight.photos.connections import DownloadError, checked_base
-from evensight.photos.downloads import Downloader, Patience, RemoteFile, UnreachableError, download_from
 from faulty_server import RIGHT, Fault, FaultyServer, certificate, serving
 
 BYTES = random.Random(1).randbytes(200_000)
@@ -398,7 +398,7 @@ def test_a_full_disk_is_told_and_what_came_stays(server: FaultyServer, tmp_path:
 KILLED = """
 import sys
 from pathlib import Path
-from evensight.photos.downloads import Downloader, RemoteFile
+from evensight.downloads.downloads import Downloader, RemoteFile
 base, target, n_bytes, sha256 = sys.argv[1:]
 Downloader().download(base, RemoteFile("zips/a.zip", int(n_bytes), sha256), Path(target))
 """

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evensight.photos.scanner import members
+from evensight.coco.scanner import members
 
 value = st.recursive(
     st.none()

@@ -17,8 +17,8 @@ from PIL import features
 
 from evensight.annotations import Frame
 from evensight.caches import cache_folder
-from evensight.photos.picture_files import FAULTS, MAX_BYTES
-from evensight.photos.pictures import MAX_PIXELS, Orientation
+from evensight.pictures.decoding import MAX_PIXELS, Orientation
+from evensight.pictures.files import FAULTS, MAX_BYTES
 
 DECODER_VERSION = 1
 """Goes up with every change of what `pictures` makes of a file."""
@@ -46,7 +46,7 @@ class PictureCheck:
     """What was found of a picture that is declared to have a certain size.
 
     Attributes:
-        fault: One of `picture_files.FAULTS`; None where it can be used.
+        fault: One of `files.FAULTS`; None where it can be used.
         file_hash: The SHA-256 of the file's bytes, in hex; None where they can't be read.
         pixels_hash: The `pixel_hash` of what is to be seen, in hex; None where there is a fault.
     """

@@ -1,0 +1,1 @@
+"""Pictures' files, decoded and checked."""
