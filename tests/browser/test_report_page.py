@@ -11,7 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 
 from evensight.annotations import Cell
+from evensight.datasets.controls import CONTROLS
 from evensight.datasets.examples import Example
+from evensight.datasets.priors import learn
 from evensight.reports.html import build_report
 from made_runs import HOSTILE, center_only, examples, half, hash_of, right, write_run
 
@@ -56,7 +58,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three conditions on a set with an empty cell, and two on one whose every text is hostile."""
+    """Three conditions on a set with an empty cell, two where every text is hostile, and one on photographs."""
     folder = tmp_path_factory.mktemp("report")
     asked = examples(skip=[Cell(8, 8)])
     says = {"base": center_only, "balanced": right, "matched": half}
@@ -67,7 +69,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     attacked = examples(category=HOSTILE)
     runs += [write_run(folder / f"h{k}", hostile, attacked, set_name=HOSTILE[1], pictures=9) for k in range(2)]
-    titles = [*says, HOSTILE[0], HOSTILE[1]]
+    photos = examples(category=("cat", "dog"))
+    prior = learn(["cat"], [0.5], ["center"], HOSTILE[0]).as_json()
+    controls = dict.fromkeys(CONTROLS, half)
+    runs.append(write_run(folder / "p", right, photos, set_name="photos", controls=controls, prior=prior))
+    titles = [*says, HOSTILE[0], HOSTILE[1], "base"]
     out = folder / "report.html"
     build_report(runs, titles, out, title=f"A report {HOSTILE[2]}", notes=HOSTILE, command=HOSTILE[2])
     return out
@@ -152,6 +158,24 @@ def test_examples_are_filtered_by_outcome_condition_and_area(page: Page) -> None
     expect(cards).to_have_count(group.locator('.card[data-area="bottom right"]').count())
     group.locator('[data-filter="overlay"]').uncheck()
     expect(group.locator(".card:visible .overlay").first).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [1200, 480])
+def test_what_stands_beside_a_score_is_seen_at_any_width(browser: Browser, report: Path, width: int) -> None:
+    with browser.new_page(viewport={"width": width, "height": 900}) as page:
+        page.goto(report.as_uri())
+        table = page.locator("#set-3 .beside")
+        expect(page.locator(".beside")).to_have_count(1)
+        expect(table.locator("tbody th")).to_have_count(1 + len(CONTROLS) + 5)
+        for row in table.locator("tbody tr").all()[1:]:
+            for cell in (row.locator("th"), row.locator("td").first, row.locator("td").last):
+                box = cell.bounding_box()
+                assert box is not None
+                assert box["x"] >= 0
+                assert box["x"] + box["width"] <= width
+        by_area = page.locator("#set-3 .by-area").bounding_box()
+        assert by_area is not None
+        assert by_area["x"] + by_area["width"] <= width
 
 
 def test_everything_is_shown_without_scripts(browser: Browser, report: Path) -> None:
