@@ -118,6 +118,7 @@ def test_a_list_that_can_not_be_read(root: Path, tmp_path: Path, content: str | 
         (["--balance", "area", "--per-area", "1"], 9, "coco-val2017-balanced"),
         (["--balance", "area-category"], 18, "coco-val2017-balanced"),
         (["--mix", "civet-train:0.01"], 1636, "coco-val2017-mixed"),
+        (["--certain"], 19, "coco-val2017-certain"),
         (["--control", "mirrored"], 19, "coco-val2017-mirrored"),
         (["--task", "row-position", "--grid", "6x6"], 19, "coco-val2017-row"),
         (["--name", "mine", "--seed", "3"], 19, "mine"),

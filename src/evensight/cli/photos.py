@@ -210,9 +210,12 @@ def _mix(written: str) -> dict[str, Any]:
 
 def _name_of(split: str, written: dict[str, Any]) -> str:
     """What a set is called after its options, the control apart, which adds its own name."""
+    from evensight.photos.rules import CERTAIN_RULE, PAPER_RULE
+
     draw = written["draw"]
     parts = {
-        "ruled": bool(written["rule"].refinements),
+        "certain": written["rule"] == CERTAIN_RULE,
+        "ruled": written["rule"] not in (PAPER_RULE, CERTAIN_RULE),
         "row": written["task"] == "row-position",
         "column": written["task"] == "column-position",
         str(draw["n"]): draw["n"] is not None,
