@@ -215,3 +215,27 @@ def test_photos_and_audit_count_the_real_areas_as_a_second_computation_does(
     assert json.loads(run("audit", out, "--no-pixels", "--json"))["counts"]["area"] == dict(
         zip(AREAS, expected, strict=True)
     )
+
+
+def test_an_audit_shows_what_each_rule_left_also_as_a_picture_and_in_the_card(root: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "set", tmp_path / "audit.html"
+    run("photos", "make", root, "--split", "val2017", "--out", out, "--only", "cat")
+    said = run("audit", out, "--no-pixels", "--report", report)
+    assert "only cat" in said
+    page = report.read_text()
+    assert '<th scope="row">only cat</th>' + "<td>2</td>" * 9 + "<td>18</td>" in page
+    card = (out / "README.md").read_text()
+    assert "| only cat |" + " 2 |" * 9 in card
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [7, {}, {"steps": 5, "asked": []}, {"steps": [{"rule": "x"}], "asked": [1] * 9}, {"steps": [], "asked": [1] * 9}],
+)
+def test_notes_that_were_changed_by_hand_do_no_harm(root: Path, tmp_path: Path, selection: Any) -> None:
+    out = tmp_path / "set"
+    run("photos", "make", root, "--split", "val2017", "--out", out)
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["facts"]["notes"]["selection"] = selection
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    assert json.loads(run("audit", out, "--no-pixels", "--json"))["selection"] is None

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evensight.annotations import AREAS
 from evensight.audits.columns import AuditTable, tabulate
 from evensight.audits.pixels import CERTAIN, Pictures
 from evensight.datasets.examples import ExampleSet
@@ -202,7 +203,7 @@ def certificate(audit: Audit, command: str = "") -> str:
             for each in claimed
         ]
         lines += ["", "A difference of 1 is what whole numbers force. NMI: mutual information / smaller entropy.", ""]
-    lines += _told_lines(audit) + _picture_lines(audit.pictures)
+    lines += _told_lines(audit) + _picture_lines(audit.pictures) + _selection_lines(audit.selection)
     return "\n".join(lines + ([f"Made by `{command}`.", ""] if command else []))
 
 
@@ -221,6 +222,15 @@ def _picture_lines(facts: PictureFacts | None) -> list[str]:
     shared = f"; {facts.n_shared:,} questions share a picture with another question" if facts.n_shared else ""
     doubts = [f"- {len(names):,} x {what}" for what, names in facts.doubts.items()]
     return [f"{said}{shared}.", "", *doubts, *([""] if doubts else [])]
+
+
+def _selection_lines(selection: Mapping[str, Any] | None) -> list[str]:
+    if selection is None:
+        return []
+    head = f"| what each rule leaves | {' | '.join(AREAS)} |"
+    rows = [(step["rule"], step["by_area"]) for step in selection["steps"]] + [("asked", selection["asked"])]
+    lines = [f"| {rule} | {' | '.join(f'{n:,}' for n in by_area)} |" for rule, by_area in rows]
+    return [head, "|---|" + "---:|" * len(AREAS), *lines, ""]
 
 
 def _p(p_value: float | None) -> str:

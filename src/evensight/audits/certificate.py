@@ -1,4 +1,4 @@
-"""The certificate of a set of scenes, for its card: what it claims, counted before it is stored."""
+"""The certificate of a set, for its card: what it claims, counted before it is stored."""
 
 from evensight.audits.audit import audit, certificate
 from evensight.datasets.examples import ExampleSet
@@ -17,6 +17,16 @@ def card_notes(order: Order, examples: ExampleSet, limit: int | None) -> CardNot
         examples: The set that it makes.
         limit: How many examples of it are stored; a set that was cut short has no certificate.
     """
-    if limit is not None or len(examples) > MAX_CERTIFIED:
-        return CardNotes(order.command)
-    return CardNotes(order.command, certificate(audit(examples), "evensight audit FOLDER"))
+    return CardNotes(order.command) if limit is not None else certified(examples, order.command)
+
+
+def certified(examples: ExampleSet, command: str | None = None) -> CardNotes:
+    """The same of a whole set.
+
+    Args:
+        examples: The set.
+        command: The command that makes it.
+    """
+    if len(examples) > MAX_CERTIFIED:
+        return CardNotes(command)
+    return CardNotes(command, certificate(audit(examples), "evensight audit FOLDER"))

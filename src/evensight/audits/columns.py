@@ -155,8 +155,22 @@ def tabulate(examples: ExampleSet) -> AuditTable:
         targets,
         examples.image,
         tuple(faults),
-        selection=info.notes.get("selection"),
+        selection=_selection(info.notes),
     )
+
+
+def _selection(notes: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a set of photographs notes of its selection; None of other sets, and of notes that were changed."""
+    try:
+        found = notes["selection"]
+        steps = [{"rule": str(step["rule"]), "n_left_out": int(step["n_left_out"])} for step in found["steps"]]
+        counts = [[int(n) for n in by_area] for by_area in (*(s["by_area"] for s in found["steps"]), found["asked"])]
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not steps or any(len(by_area) != len(AREAS) or min(by_area) < 0 for by_area in counts):
+        return None
+    *lefts, asked = counts
+    return {"steps": [{**s, "by_area": left} for s, left in zip(steps, lefts, strict=True)], "asked": asked}
 
 
 def example_columns(rows: Sequence[Example], factors: Sequence[str], grid: Grid) -> dict[str, Column]:

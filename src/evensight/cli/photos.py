@@ -106,6 +106,7 @@ def make(
 
     Example: `evensight photos make data/coco --split val2017 --out data/coco-val`
     """
+    from evensight.audits.certificate import certified
     from evensight.datasets.photo_sets import photo_set
     from evensight.errors import InputError
     from evensight.photos.catalog import split_design
@@ -129,7 +130,7 @@ def make(
         written["prior"] = None if prior == "none" else prior
     design = split_design(root, files.name, **{"name": name or _name_of(files.name, written), **written})
     examples = photo_set(design, root, seed, files=files)
-    manifest = store(examples, out)
+    manifest = store(examples, out, notes=certified(examples))
     typer.echo(f"{out}: {manifest.facts['n']:,} questions of {manifest.facts['name']}")
     _print_selection(manifest.facts["notes"])
 

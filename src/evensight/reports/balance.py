@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from evensight import __version__
+from evensight.annotations import AREAS
 from evensight.audits.audit import Audit, Balance
 from evensight.audits.columns import AuditTable
 from evensight.audits.leakage import Leakage
@@ -75,6 +76,7 @@ def build_balance_report(
     page = environment.get_template("balance.html.j2").render(
         sections=[section(table, audit) for table, audit in audited],
         leaks=leaks,
+        areas=AREAS,
         command=command,
         version=__version__,
         style=Markup(style),  # noqa: S704 - our own file
