@@ -137,7 +137,7 @@ class PhotoExamples(ExampleSet):
 
     def _dealt(self) -> tuple[list[int], tuple[tuple[str, str], ...]]:
         """The slots of the right answers, and what they are even in."""
-        asked = [self._asked.photo(k).annotation for k in range(len(self._asked))]
+        asked = [self._asked.annotation(k) for k in range(len(self._asked))]
         cells = [self._grid.cell_of(each.objects[0], each.frame) for each in asked]
         places = [(self._grid.area_of(cell), cell) for cell in cells]
         categories = self._asked.categories

@@ -97,6 +97,11 @@ class Selected:
         k = np.asarray(keep, dtype=np.int64)
         return Selected(self.split, self.rows[k], self.areas[k], self.certainty[k], self.steps)
 
+    def annotation(self, k: int) -> Annotation:
+        """The `k`-th of them alone, in the frame of its photograph."""
+        thing = self.split.objects[int(self.rows[k])]
+        return Annotation(self.split.images[thing.image_id].frame, (Object(thing.category, thing.box),))
+
     def photo(self, k: int) -> "Photo":
         """The `k`-th of them with its photograph."""
         row = int(self.rows[k])
@@ -108,7 +113,7 @@ class Selected:
             f"{self.split.name}-{image.id:012d}-{thing.id}",
             image.id,
             image.file,
-            Annotation(image.frame, (Object(thing.category, thing.box),)),
+            self.annotation(k),
             tuple(Object(o.category, o.box, {"crowd": "yes"} if o.is_crowd else {}) for o in beside),
             float(self.certainty[k]),
         )
