@@ -63,7 +63,7 @@ def make_coco(tmp_path: Path) -> MakeCoco:
     ) -> Path:
         root = tmp_path / "coco"
         (root / split).mkdir(parents=True)
-        (root / "annotations").mkdir()
+        (root / "annotations").mkdir(exist_ok=True)
         for name, (width, height) in files.items():
             write_jpeg(root / split / name, width, height)
         content = {"images": images, "annotations": annotations, "categories": categories}

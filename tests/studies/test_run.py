@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ name: mini-train
 description: two squares in every cell
 parts: [{shape: square, color: [red, green], size: large}]
 """
+MakeCoco = Callable[..., Path]
 FIGURES = {"accuracy", "n", "low", "high", "n_invalid", "cell_std", "worst_cell"}
 
 
@@ -165,3 +167,64 @@ def test_a_design_is_asked_its_own_question() -> None:
     asked = Study(name="s", conditions={"base": Condition()}, tests={"near": StudyTest(design="nearest")})
     examples, _ = run._tests(asked)
     assert examples["near"].info.config["task"] == "nearest-object"
+
+
+@pytest.fixture
+def photographs(make_coco: MakeCoco) -> Path:
+    """18 photographs of a cat, two in each area, as val2017 and, others, as train2017."""
+    for split, shift in (("val2017", 0), ("train2017", 20)):
+        files = {f"{split}-{k}.jpg": (90 + shift, 90 + k) for k in range(18)}
+        images = [
+            {"id": shift + k, "file_name": name, "width": width, "height": height}
+            for k, (name, (width, height)) in enumerate(files.items())
+        ]
+        boxes = [[30 * (k % 3) + 10, 30 * (k // 3 % 3) + 10, 10, 10] for k in range(18)]
+        annotations = [
+            {"id": k, "image_id": shift + k, "category_id": 1 + k % 2, "bbox": box} for k, box in enumerate(boxes)
+        ]
+        root = make_coco(files, images, annotations, split=split)
+    return root
+
+
+def photo_study() -> Study:
+    return Study.model_validate(
+        {
+            "name": "photographs",
+            "size_px": 108,
+            "batch_size": 18,
+            "finetune": {"epochs": 0.5},
+            "conditions": {"base": {}, "real": {"train": "coco-train-balanced"}},
+            "tests": {"coco-val": {"photos": "val2017"}, "mirrored": {"design": "coco-val-mirrored"}},
+        }
+    )
+
+
+def test_a_study_trains_and_tests_on_photographs_with_controls_and_baselines_beside(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENSIGHT_PHOTOS", str(photographs))
+    done = run_study(photo_study(), tmp_path / "out", "the command")
+    assert done.skipped == ()
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert {(condition, test) for condition, tests in summary.items() for test in tests} == {
+        (condition, test) for condition in ("base", "real") for test in ("coco-val", "mirrored")
+    }
+    figures = summary["real"]["coco-val"]
+    assert figures["n"] == 18
+    assert figures["wrong_photo"]["accuracy"] is not None
+    assert {"always center", "category prior"} <= set(figures["baselines"])
+    manifest = json.loads((tmp_path / "out" / "conditions" / "real" / "manifest.json").read_text())
+    assert list(manifest["config"]["data"]["apart_from"]) == ["val2017"]
+    assert "Beside it, without looking" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_condition_without_its_photographs_is_said_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = photo_study().model_copy(update={"tests": {"mini": StudyTest(design="mini-train")}})
+    done = run_study(study, tmp_path / "out", "the command")
+    assert [condition for condition, _, _ in done.rows] == ["base"]
+    (note,) = done.skipped
+    assert "real was skipped" in note
+    assert "photos fetch coco-train --images --to data/coco" in note

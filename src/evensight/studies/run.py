@@ -166,11 +166,12 @@ def _missing(split: str) -> str | None:
 
 def _skipped(name: str, split: str) -> str:
     root = photos_root()
+    fetched = {"val2017": "coco-val", "train2017": "coco-train --images"}.get(split)
+    how = f"`evensight photos fetch {fetched} --to {root}` brings them" if fetched else "Put them there"
     return (
         f"{name} was skipped: there are no photographs in {root}/{split} with "
-        f"{root}/annotations/instances_{split}.json. To have it, run `evensight photos fetch` "
-        f"(or download COCO 2017's {split} images and annotations into one folder) and "
-        f"run again with {PHOTOS_VARIABLE}=FOLDER."
+        f"{root}/annotations/instances_{split}.json. {how}; photographs elsewhere are named by "
+        f"{PHOTOS_VARIABLE}=FOLDER."
     )
 
 
