@@ -1,5 +1,6 @@
 import json
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,6 +81,15 @@ def test_a_photograph_with_an_orientation_tag_is_stored_as_it_was_annotated(root
     stored = StoredExamples(tmp_path / "set")
     assert stored.image(2).size == (180, 90)
     assert not stored.image(2).getexif()
+
+
+def test_a_photograph_with_broken_exif_is_stored_byte_by_byte_and_without_a_warning(root: Path) -> None:
+    path = root / "val2017" / "1.jpg"
+    with Image.open(path) as photo:
+        photo.save(path, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert PhotoExamples.of_split(root, "val2017", seed=0).encoded(0) == path.read_bytes()
 
 
 def test_a_photograph_that_is_cut_short_is_left_out_and_noted(root: Path) -> None:

@@ -20,6 +20,7 @@ from evensight.pictures.decoding import (
     decode_rgb,
     load_rgb,
     pixel_hash,
+    plain_bytes,
     stored_size_wh,
 )
 from evensight.pictures.files import (
@@ -35,6 +36,8 @@ from evensight.pictures.files import (
 )
 
 HERE = Path("picture")
+QUARTER_TURN = Image.Exif()
+QUARTER_TURN[0x0112] = 6
 
 
 def rgb(content: bytes) -> list[list[list[int]]]:
@@ -432,3 +435,36 @@ def test_pictures_are_the_same_by_size_and_rgb_pixels() -> None:
     assert pixel_hash(image) == pixel_hash(image.convert("RGBA"))
     assert pixel_hash(image) != pixel_hash(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     assert pixel_hash(Image.new("RGB", (2, 8))) != pixel_hash(Image.new("RGB", (8, 2)))
+
+
+BROKEN_EXIF = b"Exif\0\0II*\0\xff\xff\xff\xff"
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "how", "asked", "is_plain"),
+    [
+        (noise(), "JPEG", {}, "JPEG", True),
+        (noise(), "PNG", {}, "PNG", True),
+        (noise(), "PNG", {}, "JPEG", False),
+        (noise().convert("L"), "JPEG", {}, "JPEG", False),
+        (noise().convert("P"), "PNG", {}, "PNG", False),
+        (noise().convert("RGBA"), "PNG", {}, "PNG", False),
+        (noise(), "PNG", {"transparency": (1, 2, 3)}, "PNG", False),
+        (noise(), "JPEG", {"exif": QUARTER_TURN}, "JPEG", False),
+        (noise(), "JPEG", {"exif": BROKEN_EXIF}, "JPEG", True),  # which turns it nowhere
+    ],
+)
+def test_a_files_own_bytes_are_plain_where_they_say_it_all(
+    image: Image.Image, kind: str, how: dict[str, Any], asked: str, is_plain: bool, tmp_path: Path
+) -> None:
+    content = encoded(image, kind, **how)
+    (tmp_path / "a").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert plain_bytes(tmp_path / "a", asked) == (content if is_plain else None)
+
+
+def test_no_bytes_are_plain_of_what_is_no_picture(tmp_path: Path) -> None:
+    assert fault_of(plain_bytes, tmp_path / "none.jpg", "JPEG") == MISSING
+    (tmp_path / "a.jpg").write_bytes(encoded(noise(), "JPEG")[:-900])
+    assert fault_of(plain_bytes, tmp_path / "a.jpg", "JPEG") == UNDECODABLE

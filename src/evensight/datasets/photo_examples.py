@@ -24,7 +24,7 @@ from evensight.photos.draws import Draw, drawn
 from evensight.photos.selection import Photo, Selected, select
 from evensight.pictures.check_record import PictureCheck
 from evensight.pictures.checks import check_pictures
-from evensight.pictures.decoding import FORMATS, Orientation, load_rgb
+from evensight.pictures.decoding import Orientation, load_rgb, plain_bytes
 from evensight.questions.catalog import task_named
 from evensight.questions.options import dealt_slots, rank_slot
 from evensight.questions.tasks import INSTRUCTION, Task, ask
@@ -125,10 +125,7 @@ class PhotoExamples(ExampleSet):
 
     @override
     def encoded(self, index: int) -> bytes:
-        path = self._photo(index).file
-        with Image.open(path, formats=FORMATS) as image:
-            as_it_is = image.format == "JPEG" and image.mode == "RGB" and not image.getexif()
-        return path.read_bytes() if as_it_is else super().encoded(index)
+        return plain_bytes(self._photo(index).file, "JPEG") or super().encoded(index)
 
     def _photo(self, index: int) -> Photo:
         if not 0 <= index < len(self):

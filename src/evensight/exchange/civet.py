@@ -26,7 +26,7 @@ from evensight.coco.reading import Rejections
 from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
 from evensight.errors import InputError, one_of
 from evensight.exchange.civet_answers import KINDS, Picture, Placed, Unusable, question
-from evensight.pictures.decoding import FORMATS, load_rgb
+from evensight.pictures.decoding import load_rgb, plain_bytes
 from evensight.progress import track
 from evensight.questions.tasks import INSTRUCTION
 from evensight.runs import hash_file, hash_json, read_json
@@ -112,10 +112,7 @@ class CivetExamples(ExampleSet):
 
     @override
     def encoded(self, index: int) -> bytes:
-        path = self._paths[index]
-        with Image.open(path, formats=FORMATS) as image:
-            as_it_is = image.format == "PNG" and image.mode == "RGB"
-        return path.read_bytes() if as_it_is else super().encoded(index)
+        return plain_bytes(self._paths[index], "PNG") or super().encoded(index)
 
 
 def _check(folder: Path, kinds: tuple[str, ...]) -> None:

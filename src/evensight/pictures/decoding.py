@@ -161,6 +161,24 @@ def stored_size_wh(content: bytes, path: Path) -> tuple[int, int]:
         return (height, width) if image.format == "TIFF" and _tag(image) in _SWAPS_SIDES else (width, height)
 
 
+def plain_bytes(path: Path, kind: str) -> bytes | None:
+    """A file's own bytes, where whoever decodes them sees what `load_rgb` gives; None where they don't say it all.
+
+    They are plain when they are RGB of that kind, with nothing transparent and no EXIF.
+
+    Args:
+        path: The file.
+        kind: One of `FORMATS`.
+
+    Raises:
+        PictureError: The file is gone, or is no picture, or is too large.
+    """
+    content = read_file(path)
+    with _opened(content, path) as image:
+        is_plain = image.format == kind and image.mode == "RGB" and not image.has_transparency_data
+        return content if is_plain and not _has_exif(image) else None
+
+
 def pixel_hash(image: Image.Image) -> bytes:
     """The SHA-256 of a picture's size and RGB pixels."""
     pixels = image if image.mode == "RGB" else image.convert("RGB")
@@ -213,6 +231,14 @@ def _tag(image: Image.Image) -> int:
     except Exception:  # what cameras and editors leave there is of any kind
         return 1
     return tag if isinstance(tag, int) and tag in _TURNS else 1
+
+
+def _has_exif(image: Image.Image) -> bool:
+    """Whether there is any EXIF; what can't be read of it may still turn the picture elsewhere."""
+    try:
+        return bool(image.getexif())
+    except Exception:  # as above
+        return True
 
 
 def _as_rgb(image: Image.Image, content: bytes) -> Image.Image:
