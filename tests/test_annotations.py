@@ -74,6 +74,15 @@ def test_every_area_has_a_cell_on_every_grid(rows: int, cols: int) -> None:
     assert {grid.area_of(cell) for cell in grid.cells()} == set(AREAS)
 
 
+@given(rows=st.integers(3, 60), cols=st.integers(3, 60))
+def test_the_thirds_begin_where_the_cells_say(rows: int, cols: int) -> None:
+    grid = Grid(rows, cols)
+    of_rows = [grid.third_of_row(Cell(row, 0)) for row in range(rows)]
+    of_cols = [grid.third_of_col(Cell(0, col)) for col in range(cols)]
+    assert grid.first_rows == tuple(map(of_rows.index, range(3)))
+    assert grid.first_cols == tuple(map(of_cols.index, range(3)))
+
+
 def test_each_area_has_nine_cells_of_the_paper_grid() -> None:
     assert Counter(map(PAPER_GRID.area_of, PAPER_GRID.cells())) == dict.fromkeys(AREAS, 9)
 

@@ -196,6 +196,26 @@ def test_maps_of_any_grid_can_be_drawn(grid: Grid) -> None:
     assert len(list(root.iter(f"{SVG}title"))) == len(grid)
 
 
+@pytest.mark.parametrize("grid", [PAPER_GRID, Grid(4, 7), Grid(8, 10)])
+def test_a_map_has_lines_just_between_the_areas(grid: Grid) -> None:
+    root = ElementTree.fromstring(heatmaps_svg({"a": toy_cells_of(grid)}, grid))
+    places: dict[tuple[int, int], tuple[float, float]] = {}
+    for each in root.iter(f"{SVG}g"):
+        title, square = each.find(f"{SVG}title"), each.find(f"{SVG}rect")
+        if title is not None and square is not None:
+            row, col = map(int, re.findall(r"\d+", str(title.text))[:2])
+            places[row, col] = (float(square.attrib["x"]), float(square.attrib["y"]))
+    lines = next(each.attrib["d"] for each in root.iter(f"{SVG}path") if each.attrib.get("class") == "borders")
+    down = [float(x) for x in re.findall(r"M([\d.]+) [\d.]+V", lines)]
+    across = [float(y) for y in re.findall(r"M[\d.]+ ([\d.]+)H", lines)]
+    for col in range(1, grid.cols):
+        is_border = grid.third_of_col(Cell(0, col)) != grid.third_of_col(Cell(0, col - 1))
+        assert any(places[0, col - 1][0] < x < places[0, col][0] for x in down) == is_border
+    for row in range(1, grid.rows):
+        is_border = grid.third_of_row(Cell(row, 0)) != grid.third_of_row(Cell(row - 1, 0))
+        assert any(places[row - 1, 0][1] < y < places[row, 0][1] for y in across) == is_border
+
+
 def toy_cells_of(grid: Grid) -> list[CellResult]:
     return [CellResult(cell.row, cell.col, proportion(1, 2)) for cell in grid.cells()]
 

@@ -175,6 +175,21 @@ class Grid:
         """The third of the frame that the cell's centre is in, from the left: 0, 1 or 2."""
         return (6 * cell.col + 3) // (2 * self.cols)
 
+    @property
+    def first_rows(self) -> tuple[int, int, int]:
+        """The first row of each third, from the top: where the areas' borders are."""
+        return _first_of_thirds(self.rows)
+
+    @property
+    def first_cols(self) -> tuple[int, int, int]:
+        """The first column of each third, from the left."""
+        return _first_of_thirds(self.cols)
+
+
+def _first_of_thirds(n: int) -> tuple[int, int, int]:
+    """The least k of each third t with (6 k + 3) / (2 n) >= t."""
+    return 0, -((3 - 2 * n) // 6), -((3 - 4 * n) // 6)
+
 
 PAPER_GRID = Grid(9, 9)
 """The reference's grid: 81 cells, nine to an area."""

@@ -1,7 +1,6 @@
 """What can be measured of all objects of a split at once, in columns: place, size, certainty, what is in the way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,10 +33,9 @@ class Measures:
         cols = _cell_index((self.x0 + self.x1) / 2, self.width, grid.cols)
         rows = _cell_index((self.y0 + self.y1) / 2, self.height, grid.rows)
         self.rows, self.cols = rows, cols
-        by_col, by_row = _thirds(grid.cols), _thirds(grid.rows)
-        self.third_col, self.third_row = by_col.of_cell[cols], by_row.of_cell[rows]
+        self.third_col, self.third_row = _thirds(cols, grid.first_cols), _thirds(rows, grid.first_rows)
         self.areas = 3 * self.third_row + self.third_col
-        self._borders = by_col.borders, by_row.borders
+        self._borders = _borders(grid.first_cols, grid.cols), _borders(grid.first_rows, grid.rows)
 
     @property
     def box_share(self) -> NDArray[np.float64]:
@@ -130,20 +128,14 @@ class Measures:
         return np.asarray(left & top & right & bottom)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Thirds:
-    """The thirds of one side of a grid: the third of each cell, and the borders of the thirds, from 0 to 1."""
-
-    of_cell: NDArray[np.int64]
-    borders: NDArray[np.float64]
+def _borders(firsts: Sequence[int], n_cells: int) -> NDArray[np.float64]:
+    """Where the thirds of one side of a grid begin, and the end, from 0 to 1."""
+    return np.array([*(first / n_cells for first in firsts), 1.0])
 
 
-def _thirds(n_cells: int) -> _Thirds:
-    of_cell = np.array(
-        [Grid(n_cells, n_cells).third_of_row(cell) for cell in Grid(n_cells, n_cells).cells()[::n_cells]]
-    )
-    starts = [int(np.searchsorted(of_cell, third)) / n_cells for third in range(3)]
-    return _Thirds(of_cell.astype(np.int64), np.array([*starts, 1.0]))
+def _thirds(cells: NDArray[np.int64], firsts: Sequence[int]) -> NDArray[np.int64]:
+    """The third of each row or column."""
+    return np.asarray(np.searchsorted(firsts, cells, side="right") - 1)
 
 
 def _cell_index(at: NDArray[np.float64], size: NDArray[np.float64], n: int) -> NDArray[np.int64]:

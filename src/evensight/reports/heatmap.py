@@ -123,7 +123,7 @@ def _map(cells: Sequence[CellResult], grid: Grid, *, is_grid: bool) -> str:
 
 def _cell(result: CellResult, grid: Grid, *, is_grid: bool) -> str:
     cell, share = Cell(result.row, result.col), result.accuracy
-    x, y = _LABEL + _offset(cell.col, grid.cols), _LABEL + _offset(cell.row, grid.rows)
+    x, y = _LABEL + _offset(cell.col, grid.first_cols), _LABEL + _offset(cell.row, grid.first_rows)
     place, value = escape(where(cell, grid)), escape(what(result))
     role = ""
     if is_grid:
@@ -156,25 +156,24 @@ def _hatching(x: int, y: int) -> str:
 def _borders(grid: Grid) -> str:
     width, height = _size(grid)
     lines = "".join(
-        [f"M{_middle(k, grid.cols)} {_LABEL}V{height}" for k in (1, 2)]
-        + [f"M{_LABEL} {_middle(k, grid.rows)}H{width}" for k in (1, 2)]
+        [f"M{_middle(col, grid.first_cols)} {_LABEL}V{height}" for col in grid.first_cols[1:]]
+        + [f"M{_LABEL} {_middle(row, grid.first_rows)}H{width}" for row in grid.first_rows[1:]]
     )
     return f'<path class="borders" d="{lines}" stroke="currentColor" stroke-width="1.6" fill="none"/>'
 
 
-def _middle(area: int, count: int) -> float:
-    """Where the line before row (or column) `area` of the areas is: in the middle of the gap."""
-    first = next(k for k in range(count) if 3 * k // count == area)
-    return _LABEL + _offset(first, count) - _AREA_GAP / 2 - 0.5
+def _middle(first: int, firsts: Sequence[int]) -> float:
+    """Where the line before the first row (or column) of an area is: in the middle of the gap."""
+    return _LABEL + _offset(first, firsts) - _AREA_GAP / 2 - 0.5
 
 
 def _labels(grid: Grid) -> str:
     across = [
-        f'<text x="{_LABEL + _offset(k, grid.cols) + _CELL / 2}" y="{_LABEL - 6}">{k}</text>'
+        f'<text x="{_LABEL + _offset(k, grid.first_cols) + _CELL / 2}" y="{_LABEL - 6}">{k}</text>'
         for k in range(grid.cols)
     ]
     down = [
-        f'<text x="{_LABEL / 2 - 2}" y="{_LABEL + _offset(k, grid.rows) + _CELL / 2 + 3.5}">{k}</text>'
+        f'<text x="{_LABEL / 2 - 2}" y="{_LABEL + _offset(k, grid.first_rows) + _CELL / 2 + 3.5}">{k}</text>'
         for k in range(grid.rows)
     ]
     return (
@@ -218,13 +217,14 @@ def _legend() -> str:
     return f'<g shape-rendering="crispEdges">{bar}</g>{empty}{text}'
 
 
-def _offset(index: int, n: int) -> int:
-    """Where row (or column) `index` of `n` begins, with a gap between areas."""
-    return index * _CELL + _AREA_GAP * (3 * index // n)
+def _offset(index: int, firsts: Sequence[int]) -> int:
+    """Where row (or column) `index` begins, with a gap before each `first` one of an area but the outermost."""
+    return index * _CELL + _AREA_GAP * sum(index >= first for first in firsts[1:])
 
 
 def _size(grid: Grid) -> tuple[int, int]:
-    return _LABEL + _offset(grid.cols - 1, grid.cols) + _CELL, _LABEL + _offset(grid.rows - 1, grid.rows) + _CELL
+    width, height = _offset(grid.cols - 1, grid.first_cols), _offset(grid.rows - 1, grid.first_rows)
+    return _LABEL + width + _CELL, _LABEL + height + _CELL
 
 
 def _check(cells: Sequence[CellResult], grid: Grid) -> None:

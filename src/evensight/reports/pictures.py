@@ -173,7 +173,7 @@ def _overlay(row: dict[str, Any], picture: Picture, results: Results) -> Overlay
     cell_width, cell_height = width / grid.cols, height / grid.rows
     return Overlay(
         cells=_lines(range(1, grid.cols), range(1, grid.rows), grid, picture),
-        areas=_lines(_area_starts(grid.cols), _area_starts(grid.rows), grid, picture),
+        areas=_lines(grid.first_cols[1:], grid.first_rows[1:], grid, picture),
         cell=(row["col"] * cell_width, row["row"] * cell_height, cell_width, cell_height),
         box=_box(row, picture),
     )
@@ -192,8 +192,3 @@ def _lines(cols: Iterable[int], rows: Iterable[int], grid: Grid, picture: Pictur
     width, height = picture.width_px, picture.height_px
     down = "".join(f"M{col * width / grid.cols:.2f} 0V{height}" for col in cols)
     return down + "".join(f"M0 {row * height / grid.rows:.2f}H{width}" for row in rows)
-
-
-def _area_starts(n: int) -> tuple[int, int]:
-    """The first of `n` rows (or columns) in the second and in the third area."""
-    return -(-n // 3), -(-2 * n // 3)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from evensight.annotations import Grid
 from evensight.datasets.examples import Example, ExampleSet
 from evensight.randomness import Permutation, mix
 
@@ -35,7 +36,7 @@ def question_sheet(examples: ExampleSet, indices: Sequence[int]) -> Image.Image:
     for k, index in enumerate(indices):
         x, y = GAP_PX + k % COLUMNS * wide, GAP_PX + k // COLUMNS * high
         example = examples[index]
-        tile = _tile(example, examples.image(index))
+        tile = _tile(example, examples.info.grid, examples.image(index))
         page.paste(tile, (x + (SIDE_PX - tile.width) // 2, y + (SIDE_PX - tile.height) // 2))
         for line, text in enumerate(_label(k + 1, example)):
             pen.text((x, y + SIDE_PX + 2 + line * LABEL_PX // 2), text, INK, font)
@@ -48,12 +49,12 @@ def _label(number: int, example: Example) -> tuple[str, str]:
     return f"{number}. {asked}: {example.question.answer}{sure}"[:60], example.id
 
 
-def _tile(example: Example, picture: Image.Image) -> Image.Image:
+def _tile(example: Example, grid: Grid, picture: Image.Image) -> Image.Image:
     scale = SIDE_PX / max(picture.size)
     tile = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
     pen = ImageDraw.Draw(tile)
-    for third in (1, 2):
-        x, y = tile.width * third / 3, tile.height * third / 3
+    for col, row in zip(grid.first_cols[1:], grid.first_rows[1:], strict=True):
+        x, y = tile.width * col / grid.cols, tile.height * row / grid.rows
         pen.line((x, 0, x, tile.height), LINES)
         pen.line((0, y, tile.width, y), LINES)
     box = example.box
