@@ -226,6 +226,7 @@ def test_an_image_that_comes_back_must_be_the_one_that_was_fetched(server: Fault
     [
         (PHOTOS["000000000001.jpg"], "is a JPEG of 17x24 pixels: expected 19x24"),
         (PHOTOS["000000000003.jpg"][:-200], "is not a whole JPEG"),
+        (PHOTOS["000000000003.jpg"][:-200] + bytes(200), "is not a whole JPEG"),
         (b"<html>Please log in</html>", "is not a whole JPEG"),
         (b"", "is not a whole JPEG"),
     ],

@@ -9,19 +9,20 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from evensight.downloads.connections import DownloadError
 from evensight.downloads.downloads import Downloader, Fault, RemoteFile, UnreachableError, download_from
 from evensight.downloads.fetched import Fetched, FetchedFile
 from evensight.downloads.sources import Photo
 from evensight.errors import InputError
+from evensight.pictures.decoding import decode, stored_size_wh
+from evensight.pictures.files import PictureError, read_file
 from evensight.progress import progress, track
-from evensight.runs import hash_file, one_line
+from evensight.runs import hash_file
 
 MOST_FAULTS = 20
 """After so many images that can't be had the rest isn't asked for."""
 _WRITE_EVERY = 1000
+_JPEG_BEGINS = b"\xff\xd8\xff"
 
 
 def photo_fault(photo: Photo) -> Fault:
@@ -29,13 +30,15 @@ def photo_fault(photo: Photo) -> Fault:
 
     def fault(path: Path) -> str | None:
         try:
-            with Image.open(path, formats=["JPEG"]) as image:
-                if image.size != (photo.width, photo.height):
-                    width, height = image.size
-                    return f"is a JPEG of {width}x{height} pixels: expected {photo.width}x{photo.height}"
-                image.load()
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            return f"is not a whole JPEG: {one_line(error).replace(str(path), path.name)}"
+            content = read_file(path)
+            if not content.startswith(_JPEG_BEGINS):
+                return "is not a whole JPEG: it begins with other bytes"
+            width, height = stored_size_wh(content, path)
+            if (width, height) != (photo.width, photo.height):
+                return f"is a JPEG of {width}x{height} pixels: expected {photo.width}x{photo.height}"
+            decode(content, path)
+        except PictureError as error:
+            return f"is not a whole JPEG: {error.fault}"
         return None
 
     return fault
