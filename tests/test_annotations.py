@@ -107,6 +107,21 @@ def test_mirroring_a_box_by_hand() -> None:
     assert Box(10, 20, 30, 50).mirrored(Frame(100, 60)) == Box(70, 20, 90, 50)
 
 
+@pytest.mark.parametrize(
+    ("box", "share"),
+    [
+        (Box(10, 10, 20, 30), 200 / 4000),
+        (Box(-10, 10, 10, 30), 200 / 4000),  # half of it is off the frame
+        (Box(90, 30, 190, 50), 100 / 4000),
+        (Box(-5, -5, 200, 200), 1),
+        (Box(100, 0, 110, 10), 0),
+        (Box(-9, -9, -1, -1), 0),
+    ],
+)
+def test_the_share_of_the_frame_by_hand(box: Box, share: float) -> None:
+    assert box.share_of(Frame(100, 40)) == share
+
+
 @given(st.integers(0, 99), st.integers(1, 100))
 def test_mirroring_swaps_left_and_right_cells(x0: int, width: int) -> None:
     frame, box = Frame(200, 10), Box(x0, 0, x0 + width, 1)

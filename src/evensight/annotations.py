@@ -72,6 +72,12 @@ class Box:
         """The area in square pixels."""
         return (self.x1_px - self.x0_px) * (self.y1_px - self.y0_px)
 
+    def share_of(self, frame: Frame) -> float:
+        """The share of the frame that the box covers, 0 to 1; what is off the frame covers nothing."""
+        width_px = min(self.x1_px, frame.width_px) - max(self.x0_px, 0)
+        height_px = min(self.y1_px, frame.height_px) - max(self.y0_px, 0)
+        return max(width_px, 0) * max(height_px, 0) / (frame.width_px * frame.height_px)
+
     def mirrored(self, frame: Frame) -> "Box":
         """The box in the frame's left-right mirror image."""
         return Box(frame.width_px - self.x1_px, self.y0_px, frame.width_px - self.x0_px, self.y1_px)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evensight.annotations import AREAS, Box, Frame
-from evensight.datasets import priors
+from evensight.annotations import AREAS
 from evensight.datasets.priors import BASELINES, Prior, learn
 from evensight.errors import InputError
 
@@ -76,10 +75,6 @@ def test_sizes_have_bins_with_equally_many_objects() -> None:
 
 def test_boxes_of_one_size_make_one_bin() -> None:
     assert learned([("cat", 0.5, "center")] * 20).box_share_edges == ()
-
-
-def test_the_share_of_a_box_by_hand() -> None:
-    assert priors.box_share(Box(10, 10, 20, 30), Frame(100, 40)) == 200 / 4000
 
 
 @given(OBJECTS)

@@ -19,7 +19,7 @@ from evensight import cli
 from evensight.annotations import AREAS, Box, Cell, Frame
 from evensight.datasets.controls import CONTROLS, controlled
 from evensight.datasets.examples import Example
-from evensight.datasets.priors import BASELINES, box_share, learn
+from evensight.datasets.priors import BASELINES, learn
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.evaluation.ask import BATCHES_PER_CHUNK, evaluate
@@ -261,7 +261,7 @@ def test_baselines_agree_with_a_second_count(tmp_path: Path) -> None:
     edges = sorted(share for _, share, _ in train)[50::50]
 
     def by_size(example: Example) -> str:
-        low = max((edge for edge in edges if edge <= box_share(example.box, example.frame)), default=-1.0)
+        low = max((edge for edge in edges if edge <= example.box.share_of(example.frame)), default=-1.0)
         high = min((edge for edge in edges if edge > low), default=2.0)
         here = [a for _, share, a in train if low <= share < high]
         return max(AREAS, key=lambda area: (here.count(area), in_area[area]))

@@ -432,3 +432,16 @@ def test_every_object_is_selected_or_left_out_by_one_rule(splits: dict[str, tupl
             found = select(split, rule)
             assert sum(step.n_left_out for step in found.steps) + len(found) == len(split.objects)
             assert found.by_area == found.steps[-1].by_area
+
+
+@pytest.mark.photos
+def test_a_box_covers_the_same_share_in_columns_and_by_itself(splits: dict[str, tuple[CocoSplit, ByHand]]) -> None:
+    """A prior is learned of the one and asked with the other: to the bit, or ties would fall apart."""
+    for split, _ in splits.values():
+        found = select(split)
+        by_itself = [
+            thing.box.share_of(each.frame)
+            for each in map(found.annotation, range(len(found)))
+            for thing in each.objects
+        ]
+        assert found.box_shares.tolist() == by_itself

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from evensight.annotations import AREAS, Box, Frame
+from evensight.annotations import AREAS
 from evensight.errors import InputError
 from evensight.runs import one_line
 
@@ -86,7 +86,7 @@ class Prior:
 
         Args:
             category: What is asked for; one that was never seen gets the most frequent area.
-            box_share: The share of the picture that its box takes up (`box_share`).
+            box_share: The share of the picture that its box takes up (`Box.share_of`).
         """
         if category not in self._guess_of:
             counts = self.categories.get(category, (0,) * len(AREAS))
@@ -160,7 +160,7 @@ def learn(categories: Sequence[str], box_shares: Sequence[float], areas: Sequenc
 
     Args:
         categories: Each object's category.
-        box_shares: The share of its picture that its box takes up (`box_share`).
+        box_shares: The share of its picture that its box takes up (`Box.share_of`).
         areas: The area that it is in.
         source: What they are the objects of.
 
@@ -188,11 +188,6 @@ def learn(categories: Sequence[str], box_shares: Sequence[float], areas: Sequenc
         edges,
         tuple(map(tuple, by_share)),
     )
-
-
-def box_share(box: Box, frame: Frame) -> float:
-    """The share of the picture that a box takes up."""
-    return box.area_px / (frame.width_px * frame.height_px)
 
 
 def _edges(shares: Sequence[float]) -> tuple[float, ...]:

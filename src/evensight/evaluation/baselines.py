@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evensight.annotations import AREAS, Box, Frame
-from evensight.datasets.priors import ALWAYS_CENTER, CATEGORY, CATEGORY_LEVELLED, Prior, box_share
+from evensight.datasets.priors import ALWAYS_CENTER, CATEGORY, CATEGORY_LEVELLED, Prior
 from evensight.evaluation.beside import Beside, beside
 from evensight.evaluation.results import Results
 
@@ -46,7 +46,7 @@ def _guesses(results: Results, prior: Prior | None) -> Mapping[str, Sequence[str
     knows_category = _CATEGORY_COLUMN in results.factors
     categories = results.column(_CATEGORY_COLUMN) if knows_category else [""] * n
     by_question = [
-        prior.guesses(category, box_share(Box(*box), Frame(*frame)))
+        prior.guesses(category, Box(*box).share_of(Frame(*frame)))
         for category, box, frame in zip(
             categories, results.column("box_xyxy_px"), results.column("frame_wh_px"), strict=True
         )
