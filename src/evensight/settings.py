@@ -24,14 +24,21 @@ def checked(kind: type[Settings], values: Mapping[str, Any], where: str) -> Sett
     try:
         return kind(**values)
     except ValidationError as error:
-        faults = "; ".join(
-            f"`{'.'.join(map(str, fault['loc'])) or where}` {_message(fault, kind)}" for fault in error.errors()
-        )
+        faults = "; ".join(_said(fault, kind) for fault in error.errors())
         raise InputError(f"{where}: {faults}") from error
+
+
+def _said(fault: Any, kind: type[BaseModel]) -> str:
+    name = ".".join(map(str, fault["loc"]))
+    return f"`{name}` {_message(fault, kind)}" if name else _message(fault, kind)
 
 
 def _message(fault: Any, kind: type[BaseModel]) -> str:
     if fault["type"] == "extra_forbidden":
         return f"is not known: expected one of {', '.join(kind.model_fields)}"
-    given = "" if fault["type"] == "missing" else f", got {str(fault['input'])[:60]!r}"
-    return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}{given}"
+    if fault["type"] == "value_error":
+        said = str(fault["ctx"]["error"])
+    else:
+        said = f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"
+    is_shown = fault["type"] != "missing" and not isinstance(fault["input"], dict | BaseModel)
+    return f"{said}, got {str(fault['input'])[:60]!r}" if is_shown else said

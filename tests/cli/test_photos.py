@@ -115,8 +115,8 @@ def test_a_list_that_can_not_be_read(root: Path, tmp_path: Path, content: str | 
         ([], 19, "coco-val2017"),
         (["--n", "5"], 5, "coco-val2017-5"),
         (["--balance", "area"], 18, "coco-val2017-balanced"),
-        (["--balance", "area", "--per-area", "1"], 9, "coco-val2017-balanced"),
-        (["--balance", "area-category"], 18, "coco-val2017-balanced"),
+        (["--balance", "area", "--per-area", "1"], 9, "coco-val2017-balanced-1-each"),
+        (["--balance", "area-category"], 18, "coco-val2017-balanced-by-category"),
         (["--mix", "civet-train:0.01"], 1636, "coco-val2017-mixed"),
         (["--certain"], 19, "coco-val2017-certain"),
         (["--control", "mirrored"], 19, "coco-val2017-mirrored"),
@@ -146,6 +146,7 @@ def test_the_papers_comparisons_are_one_flag_each(
         (["--control", "upside-down"], "`upside-down` is not known"),
         (["--task", "counting"], "of photographs the place alone can be asked"),
         (["--apart-from", "test2017"], "instances_test2017.json"),
+        (["--prior", "test2017"], "expected the annotations that `--prior test2017` names"),
         (["--only", "mouse"], "the category `mouse` is not in `val2017`"),
         (["--margin", "0.5"], "less than 0.5"),
         (["--grid", "2x2"], "expected rows x columns"),
@@ -159,6 +160,25 @@ def test_what_can_not_be_made_is_said_and_leaves_nothing(
         run("photos", "make", root, "--split", "val2017", "--out", tmp_path / "set", *options)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "set").exists()
+
+
+def test_a_value_of_nought_is_a_value(root: Path, tmp_path: Path) -> None:
+    run("photos", "make", root, "--split", "val2017", "--out", tmp_path / "set", "--certain", "--margin", "0")
+    rule = StoredExamples(tmp_path / "set").info.config["rule"]
+    assert (rule["margin"], rule["min_certainty"]) == (0.0, 0.75)
+    run("photos", "make", root, "--split", "val2017", "--out", tmp_path / "other", "--max-overlap", "0")
+    assert StoredExamples(tmp_path / "other").info.config["rule"]["max_overlap"] == 0.0
+    with pytest.raises(InputError, match="`max_box_share` input should be greater than 0"):
+        run("photos", "counts", root, "--split", "val2017", "--max-box-share", "0")
+
+
+def test_ids_to_leave_out_that_are_not_there_are_named(root: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "wrong.txt"
+    listed.write_text("2\n777\n778\n")
+    with pytest.raises(
+        InputError, match="the id `777`, which is to be left out, is not in `val2017`, nor are 1 more"
+    ):
+        run("photos", "counts", root, "--split", "val2017", "--exclude", listed)
 
 
 def test_a_set_of_ones_own_that_is_not_in_cocos_layout(root: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from evensight.annotations import AREAS
 from evensight.audits.audit import audit
 from evensight.coco.reading import CocoFiles
+from evensight.datasets.controls import controlled
 from evensight.datasets.photo_examples import PhotoExamples
 from evensight.datasets.priors import Prior
 from evensight.errors import InputError
@@ -126,6 +127,19 @@ def test_the_hash_changes_with_any_photograph_also_in_folders_of_their_own(make_
         Image.new("RGB", (90, 90), "red").save(root / "val2017" / name)
         hashes.add(PhotoExamples.of_split(root, "val2017", seed=0).hash)
     assert len(hashes) == 3
+
+
+def test_what_has_no_box_that_can_be_used_is_known_to_be_there(make_coco: MakeCoco) -> None:
+    files = {f"{k}.jpg": (90, 90 + k) for k in range(3)}
+    images = [image(k, f"{k}.jpg", height=90 + k) for k in range(3)]
+    annotations = [thing(k, k, 1 + k % 2, [0, 0, 9, 9]) for k in range(3)]
+    root = make_coco(files, images, [*annotations, thing(9, 0, 2, [5, 5, 0, 9])])  # a dog without a width
+    found = PhotoExamples.of_split(root, "val2017", seed=0)
+    (dog,) = found[0].others
+    assert (dog.name, dict(dog.attributes), dog.box.xyxy_px) == ("dog", {"unplaced": "yes"}, (0, 0, 90, 90))
+    wrong = controlled(found, "wrong-photo", 0)  # "Where is the dog?" is never asked of photograph 0
+    assert all(example.attributes["category"] not in {o.name for o in example.others} for example in wrong)
+    assert wrong[1].frame.height_px == 92
 
 
 def of(root: Path, seed: int = 0, **settings: Any) -> PhotoExamples:

@@ -124,11 +124,17 @@ def test_every_shipped_design_is_made_of_the_real_photographs_or_says_why_not(
     assert list(StoredExamples(tmp_path / "set")) == [examples[k] for k in range(3)]
 
 
-def test_a_design_of_photographs_needs_a_folder_and_no_parts(photos_root: Path) -> None:
-    with pytest.raises(InputError, match=r"expected the folder with val2017/.*--photos FOLDER"):
+def test_a_design_of_photographs_needs_a_folder_and_no_parts(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EVENSIGHT_PHOTOS", raising=False)
+    with pytest.raises(InputError, match=r"`data/coco` is none; name one by `--photos FOLDER` or EVENSIGHT_PHOTOS"):
         Order("coco-val").examples()
     with pytest.raises(InputError, match="is of photographs: leave out `--part`"):
-        Order("coco-val", part="test", photos=photos_root).examples()
+        Order("coco-val", part="test", photos=root).examples()
+    monkeypatch.setenv("EVENSIGHT_PHOTOS", str(root))
+    assert len(Order("coco-val").examples()) == 54
 
 
 def test_an_order_of_photographs_is_the_same_anywhere(

@@ -86,9 +86,9 @@ def test_each_picture_is_that_of_its_control(
 
     monkeypatch.setattr(Predictor, "answer", looks)
     evaluate("embedded", None, photos, tmp_path / "run", 4, controls=["mirrored", "black"])
-    sets = [photos, controlled(photos, "black", 0), controlled(photos, "mirrored", 0)]
+    sets = [photos, *(controlled(photos, name, 0) for name in ("wrong-photo", "black", "mirrored"))]
     assert seen == [asked.image(k).tobytes() for asked in sets for k in range(len(photos))]
-    assert list(read_results(tmp_path / "run").controls) == ["black", "mirrored"]
+    assert list(read_results(tmp_path / "run").controls) == ["wrong-photo", "black", "mirrored"]
 
 
 def test_another_choice_of_controls_is_another_run(finished: Path, photos: MadePhotos) -> None:
@@ -357,7 +357,7 @@ def test_who_is_right_on_photo_and_mirrored_photo_is_consistent(tmp_path: Path) 
 def test_the_help_names_all_controls() -> None:
     done = CliRunner().invoke(cli.app, ["evaluate", "--help"], env={"COLUMNS": "300"})
     words = re.sub(r"[\s│]", "", done.output)
-    assert f"severaltimes:{','.join(CONTROLS)}." in words
+    assert f"forseveral:{','.join(CONTROLS)}." in words
     assert "--no-controls" in words
 
 
@@ -387,7 +387,7 @@ def test_the_command_asks_what_it_is_told_to(
     for name, more, expected in (
         ("default", [], ["wrong-photo"]),
         ("none", ["--no-controls"], []),
-        ("two", ["--control", "mirrored", "--control", "absent"], ["mirrored", "absent"]),
+        ("two", ["--control", "mirrored", "--control", "absent"], ["wrong-photo", "mirrored", "absent"]),
     ):
         done = CliRunner().invoke(cli.app, [*words, str(tmp_path / name), *more])
         assert done.exit_code == 0, done.output

@@ -17,7 +17,7 @@ from evensight.evaluation.results import Results
 from evensight.evaluation.summary import summarise
 from evensight.reports.findings import Evaluated
 from evensight.reports.html import build_report
-from evensight.reports.looking import PRIOR_NEEDED, looking_findings
+from evensight.reports.looking import PRIOR_NEEDED, caveat, looking_findings
 from evensight.reports.tables import headline_table
 from made_runs import HOSTILE, Say, center_only, examples, half, hash_of, right, write_run, wrong
 
@@ -198,7 +198,8 @@ def test_beside_each_score_on_photographs_stand_the_wrong_photo_and_the_baseline
     rows = [("a", "photos", photos), ("b", "photos", photos), ("a", "scenes", scenes)]
     lines = [line.strip() for line in printed(rows).splitlines()]
     names = [re.split(r"\s{2,}", line)[0] for line in lines]
-    expected = ["photos", "a", "wrong photo", "b", "wrong photo", "always center", "category prior", "scenes", "a"]
+    beside = ["wrong photo", *(name for name in CONTROLS if name != "wrong-photo")]
+    expected = ["photos", "a", *beside, "b", *beside, "always center", "category prior", "scenes", "a"]
     assert names[1 : 1 + len(expected)] == expected
     share = photos.controls["wrong-photo"].accuracy
     figures = f"11.1 %   {100 * share.low:.1f} to {100 * share.high:.1f} %  162"
@@ -215,3 +216,24 @@ def test_what_is_not_there_is_a_dash(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_names_are_not_cut_in_a_terminal(full: Results, width: int) -> None:
     assert "category prior" in printed([("a", "photos", summarise(full))], width)
+
+
+def test_a_narrow_terminal_breaks_names_and_cuts_no_number(full: Results) -> None:
+    said = printed([("a-condition-with-a-name", "coco-a-long-name-of-a-set-of-photographs", summarise(full))], 80)
+    assert "…" not in said
+    assert "accuracy" in said
+    assert all(control.replace("-", " ") in said for control in summarise(full).controls)
+
+
+def test_the_first_sentence_says_when_a_model_is_no_better_with_the_wrong_photo(
+    full: Results, tmp_path: Path
+) -> None:
+    blind = run(tmp_path / "blind", center_only, controls={"wrong-photo": center_only})
+    assert (
+        caveat([Evaluated("base", blind, summarise(blind))]) == "But `base` is no better than with the wrong photo."
+    )
+    assert caveat([Evaluated("base", full, summarise(full))]) == ""
+    build_report([blind], ["base"], tmp_path / "report.html")
+    lead = re.search(r'<p class="lead">(.*?)</p>', (tmp_path / "report.html").read_text(), re.DOTALL)
+    assert lead is not None
+    assert "no better than with the wrong photo" in lead[1]

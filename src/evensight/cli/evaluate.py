@@ -18,8 +18,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Ask this control of the set as well; can be given several times: wrong-photo, black, mirrored, "
-            "covered, absent. Without it photographs are asked with the wrong-photo, scenes without any.",
+            help="Ask this control as well, again for several: wrong-photo, black, mirrored, covered, absent. "
+            "Photographs are always asked with the wrong photo, too.",
         ),
     ] = None,
     no_controls: Annotated[

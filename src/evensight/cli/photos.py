@@ -129,7 +129,8 @@ def make(
     if prior is not None:
         written["prior"] = None if prior == "none" else prior
     design = split_design(root, files.name, **{"name": name or _name_of(files.name, written), **written})
-    examples = photo_set(design, root, seed, files=files)
+    known = _prior_named(prior, root)
+    examples = photo_set(design, root, seed, files=files, prior=known)
     manifest = store(examples, out, notes=certified(examples))
     typer.echo(f"{out}: {manifest.facts['n']:,} questions of {manifest.facts['name']}")
     _print_selection(manifest.facts["notes"])
@@ -193,6 +194,21 @@ def _files(root: Path | None, split: str | None, annotations: Path | None, image
     return CocoFiles.in_layout(root, split)
 
 
+def _prior_named(prior: str | None, root: Path | None) -> "CocoFiles | None":
+    """The annotations of the split that was named for the prior: what is named must be there."""
+    from evensight.coco.reading import CocoFiles, annotations_path
+    from evensight.errors import InputError
+
+    if prior in (None, "none"):
+        return None
+    if root is None:
+        raise InputError(f"`--prior {prior}` is a split beside the one that is asked: expected ROOT with `--split`")
+    path = annotations_path(root, str(prior))
+    if not path.is_file():
+        raise InputError(f"`{path}` is not there: expected the annotations that `--prior {prior}` names")
+    return CocoFiles(str(prior), path, None)
+
+
 def _file_stem(path: Path) -> str:
     return path.stem.removeprefix("instances_") or path.stem
 
@@ -222,6 +238,8 @@ def _name_of(split: str, written: dict[str, Any]) -> str:
         str(draw["n"]): draw["n"] is not None,
         "matched": draw["like"] is not None,
         "balanced": draw["balance"] is not None,
+        "by-category": draw["balance"] == "area-category",
+        f"{draw['per_area']}-each": draw["per_area"] is not None,
         "mixed": written["scenes"] is not None,
     }
     return "-".join(["coco", split, *(part for part, there in parts.items() if there)])

@@ -35,7 +35,7 @@ _OPTIONS: dict[str, Any] = {
     "inside_area": _option(bool, "Only boxes inside one area."),
     "min_certainty": _option(float | None, "The least share of the box that lies in its area.", **_SHARE),
     "margin": _option(
-        float | None, "The centre's least distance from a border between areas, in sides of an area.", min=0, max=0.5
+        float | None, "The centre's least distance from a border between areas, in sides of an area.", min=0
     ),
     "clear_of_edge": _option(bool, "Only boxes off the photograph's edge, where objects are cut off."),
     "one_piece": _option(bool, "Only outlines in one piece: what is partly hidden often has several."),
@@ -78,7 +78,7 @@ def _rule(written: dict[str, Any]) -> "Rule":
 
     base = CERTAIN_RULE if written.pop("certain") else PAPER_RULE
     listed = written.pop("exclude")
-    given = {name: value for name, value in written.items() if value not in (None, False, [])}
+    given = {name: value for name, value in written.items() if not (value is None or value is False or value == [])}
     if listed is not None:
         given["without_ids"] = _ids(listed)
     return checked(Rule, base.model_dump() | given, "the options")

@@ -8,6 +8,7 @@ A large file is checked once: what it lists is kept in the user's cache under th
 (`listing_cache`). Where its images are is looked up each time.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -140,6 +141,15 @@ class CocoFiles:
         if not (root / split).is_dir():
             raise InputError(f"`{root / split}` is not there: expected the folder of the images of `{split}`")
         return files
+
+
+PHOTOS_VARIABLE = "EVENSIGHT_PHOTOS"
+PHOTOS_FOLDER = Path("data/coco")
+
+
+def photos_root() -> Path:
+    """The folder of photographs: what `EVENSIGHT_PHOTOS` names, else `data/coco`."""
+    return Path(os.environ.get(PHOTOS_VARIABLE) or PHOTOS_FOLDER)
 
 
 def has_split(root: Path, split: str) -> bool:

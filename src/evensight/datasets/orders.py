@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evensight.coco.reading import PHOTOS_VARIABLE, photos_root
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.photo_sets import photo_set
 from evensight.datasets.pools import pools_for
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.errors import InputError
+from evensight.errors import InputError, one_of
 from evensight.photos.catalog import PhotoDesign, photo_design, photo_names
 from evensight.questions.tasks import INSTRUCTION
 from evensight.runs import one_line
@@ -49,7 +50,12 @@ class Order:
             InputError: It can't be made.
         """
         photographs = photo_design(self.design)
-        return self._scenes() if photographs is None else self._photographs(photographs)
+        if photographs is not None:
+            return self._photographs(photographs)
+        if self.design not in names() and Path(self.design).suffix not in (".yaml", ".yml"):
+            known = (*names(), *photo_names())
+            raise one_of("the design", self.design, known, "see `evensight designs`, or name a YAML file")
+        return self._scenes()
 
     def _photographs(self, design: PhotoDesign) -> ExampleSet:
         if self.part or self.backgrounds:
@@ -57,7 +63,14 @@ class Order:
             raise InputError(f"the design `{design.name}` is of photographs: leave out `{what}`")
         asked = design.model_copy(update={"task": self.task}) if self.task else design
         instruction = INSTRUCTION if self.instruction else ""
-        return photo_set(asked, self.photos, self.seed, size_px=self.size_px, instruction=instruction)
+        root = self.photos or photos_root()
+        if not root.is_dir():
+            raise InputError(
+                f"the design `{design.name}` is of photographs: expected a folder with {design.photos}/ and "
+                f"annotations/instances_{design.photos}.json, and `{root}` is none; name one by `--photos FOLDER` or "
+                f"{PHOTOS_VARIABLE}"
+            )
+        return photo_set(asked, root, self.seed, size_px=self.size_px, instruction=instruction)
 
     def _scenes(self) -> SceneExamples:
         file = design_file(self.design)

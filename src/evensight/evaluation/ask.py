@@ -10,7 +10,7 @@ what a model reaches there it reaches from the words alone.
 import hashlib
 import shutil
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as replace_fields
 from itertools import islice
@@ -66,8 +66,8 @@ def evaluate(
         out: The run folder.
         batch_size: How many questions are asked at a time.
         controls: The controls that are asked as well, of `datasets.controls.CONTROLS`; None for those that belong
-            beside a score: the wrong photo for sets of photographs. One of these that can't be made is left out,
-            and the manifest says why.
+            beside a score: the wrong photo for sets of photographs. These are asked beside the named ones too; one
+            that can't be made is left out, and the manifest says why. Empty for none at all.
         replace: Whether a finished run of another configuration there may be thrown away.
 
     Raises:
@@ -88,7 +88,7 @@ def evaluate(
     inputs = identify(model_name, adapter) | {"data": examples.hash}
     with folder.locked():
         if not folder.is_done("evaluation", config, inputs):
-            sets, left_out = _controls(examples, names, must=controls is not None)
+            sets, left_out = _controls(examples, names, frozenset(controls or ()))
             loaded = load(model_name, adapter)
             folder.begin("evaluation", fingerprint("evaluation", config, inputs), replace=replace)
             provenance = {
@@ -104,36 +104,47 @@ def evaluate(
                     name: _ask(predictor, control, out / _PARTS / name, batch_size, provenance)
                     for name, control in sets.items()
                 }
+            noted = {name: _added_notes(control, examples) for name, control in sets.items()}
             facts = _facts(examples, loaded) | ({"controls_left_out": left_out} if left_out else {})
+            facts |= {"control_notes": noted} if any(noted.values()) else {}
             unsealed = RunManifest("evaluation", config, inputs, {}, facts)
             folder.seal(_write(Results(out, unsealed, table, tables), examples))
         shutil.rmtree(out / _PARTS, ignore_errors=True)
         return folder.manifest("evaluation")
 
 
+def default_controls(examples: ExampleSet) -> tuple[str, ...]:
+    """The controls that belong beside a score on this set: the wrong photo for photographs that are no control."""
+    return CONTROLS_OF_PHOTOS if examples.info.of_photos and "control" not in examples.info.config else ()
+
+
 def _names(examples: ExampleSet, controls: Sequence[str] | None) -> tuple[str, ...]:
     """The controls to ask, each once, in the order of `CONTROLS`."""
-    if controls is None:
-        return CONTROLS_OF_PHOTOS if examples.info.of_photos else ()
-    for name in controls:
+    for name in controls or ():
         if name not in CONTROLS:
             raise one_of("the control", name, CONTROLS)
-    return tuple(name for name in CONTROLS if name in controls)
+    beside = () if controls is not None and not controls else default_controls(examples)
+    return tuple(name for name in CONTROLS if name in (*beside, *(controls or ())))
 
 
 def _controls(
-    examples: ExampleSet, names: Sequence[str], *, must: bool
+    examples: ExampleSet, names: Sequence[str], must: Set[str]
 ) -> tuple[dict[str, ExampleSet], dict[str, str]]:
-    """The controls as sets, and why some of them can't be made; with `must` that is an error."""
+    """The controls as sets, and why some of them can't be made; of those that `must` be that is an error."""
     made, left_out = {}, {}
     for name in names:
         try:
             made[name] = controlled(examples, name, _CONTROLS_SEED)
         except InputError as error:
-            if must:
+            if name in must:
                 raise
             left_out[name] = str(error)
     return made, left_out
+
+
+def _added_notes(control: ExampleSet, examples: ExampleSet) -> dict[str, Any]:
+    """What a control notes that its set doesn't: where it could not be made as it should be."""
+    return {key: value for key, value in control.info.notes.items() if examples.info.notes.get(key) != value}
 
 
 def _facts(examples: ExampleSet, loaded: LoadedModel) -> dict[str, Any]:

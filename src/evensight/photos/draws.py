@@ -39,7 +39,9 @@ class Draw(BaseModel):
     @model_validator(mode="after")
     def _is_one(self) -> "Draw":
         if sum(value is not None for value in (self.n, self.like, self.balance)) > 1:
-            raise ValueError("`n`, `like` and `balance` exclude one another: a set has one size")
+            raise ValueError(
+                "`n`, `like` (the matched setting) and `balance` exclude one another: a set has one size"
+            )
         if self.per_area is not None and self.balance != "area":
             raise ValueError("`per_area` goes with `balance: area`")
         return self

@@ -55,7 +55,7 @@ class Placing:
     def evenness(self) -> float | None:
         """The entropy of the areas over its maximum: 1 where all are equally frequent, 0 where one is alone."""
         shares = [n / self.n for n in self.by_area if n] if self.n else []
-        return -sum(share * log(share) for share in shares) / log(len(AREAS)) if shares else None
+        return abs(sum(share * log(share) for share in shares)) / log(len(AREAS)) if shares else None
 
     @property
     def rarest(self) -> int:

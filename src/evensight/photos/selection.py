@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evensight.annotations import AREAS, PAPER_GRID, Annotation, Grid, Object
+from evensight.annotations import AREAS, PAPER_GRID, Annotation, Box, Grid, Object
+from evensight.coco.instances import CocoImage
 from evensight.coco.reading import CocoSplit
 from evensight.errors import InputError
 from evensight.photos.measures import EDGE_PX, Mask, Measures
@@ -114,9 +115,25 @@ class Selected:
             image.id,
             image.file,
             self.annotation(k),
-            tuple(Object(o.category, o.box, {"crowd": "yes"} if o.is_crowd else {}) for o in beside),
+            (
+                *(Object(o.category, o.box, {"crowd": "yes"} if o.is_crowd else {}) for o in beside),
+                *self._unplaced(image),
+            ),
             float(self.certainty[k]),
         )
+
+    def _unplaced(self, image: CocoImage) -> Iterator[Object]:
+        """What is in a photograph, or may be there more often than it is listed, nobody knows where."""
+        whole = Box(0, 0, image.frame.width_px, image.frame.height_px)
+        return (Object(name, whole, {"unplaced": "yes"}) for name in self._uncounted.get(image.id, ()))
+
+    @cached_property
+    def _uncounted(self) -> dict[int, tuple[str, ...]]:
+        """The categories of each image whose instances can't be counted."""
+        names: dict[int, list[str]] = {}
+        for image_id, name in sorted(self.split.uncounted):
+            names.setdefault(image_id, []).append(name)
+        return {image_id: tuple(listed) for image_id, listed in names.items()}
 
     @cached_property
     def image_ids(self) -> tuple[int, ...]:
@@ -145,7 +162,8 @@ class Photo:
         image_id: The image's id in the split.
         file: The image's file.
         annotation: The frame and the object.
-        others: What else is annotated in the photograph; crowd regions have the attribute `crowd`.
+        others: What else is annotated in the photograph; crowd regions have the attribute `crowd`. What is there
+            without a box that can be used has the whole photograph for a box, and the attribute `unplaced`.
         certainty: The share of the object's box that lies in its area, 0 to 1.
     """
 
@@ -166,9 +184,9 @@ def select(split: CocoSplit, rule: Rule = PAPER_RULE, grid: Grid = PAPER_GRID) -
     """The objects of a split that a rule asks for.
 
     Raises:
-        InputError: The rule names a category that the split doesn't have.
+        InputError: The rule names a category or an id that the split doesn't have.
     """
-    _check_categories(split, rule)
+    _check_named(split, rule)
     table = Measures(split, grid)
     left = np.ones(table.n, dtype=np.bool_)
     steps = [Step("all annotated objects", 0, _by_area(table.areas))]
@@ -270,9 +288,16 @@ def _cell_counts(table: Measures, rows: NDArray[np.int64], grid: Grid) -> list[l
     return counts
 
 
-def _check_categories(split: CocoSplit, rule: Rule) -> None:
+def _check_named(split: CocoSplit, rule: Rule) -> None:
     unknown = sorted({*rule.only, *rule.without} - set(split.categories))
     if unknown:
         raise InputError(
             f"the category `{unknown[0]}` is not in `{split.name}`: expected one of {', '.join(split.categories)}"
+        )
+    missing = np.setdiff1d(np.array(rule.without_ids, dtype=np.int64), split.columns.ids)
+    if missing.size:
+        raise InputError(
+            f"the id `{missing[0]}`, which is to be left out, is not in `{split.name}`"
+            + (f", nor are {missing.size - 1} more" if missing.size > 1 else "")
+            + ": expected ids of its annotations"
         )

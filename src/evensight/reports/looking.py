@@ -92,6 +92,25 @@ def looking_findings(conditions: Sequence[Evaluated]) -> tuple[Finding, ...]:
     )
 
 
+def caveat(conditions: Sequence[Evaluated]) -> str:
+    """What belongs beside the first sentence on photographs: which conditions are no better with the wrong photo."""
+    blind = [
+        condition.name
+        for condition in conditions
+        if condition.summary.of_photos
+        and condition.summary.wrong_photo is not None
+        and not _looks(condition.summary.wrong_photo)
+    ]
+    if not blind:
+        return ""
+    return f"But {' and '.join(blind)} {'is' if len(blind) == 1 else 'are'} no better than with the wrong photo."
+
+
+def _looks(wrong: Beside) -> bool:
+    """Whether the test says that a condition is right more often than with the wrong photo."""
+    return wrong.difference.p_value < ALPHA and wrong.difference.estimate > 0
+
+
 def _rows(condition: Evaluated) -> tuple[Row, ...]:
     summary = condition.summary
     model = Row(_THE_MODEL, summary.accuracy, summary.area_mean, summary.areas, None)

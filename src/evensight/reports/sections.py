@@ -10,7 +10,7 @@ from evensight.evaluation.summary import CellResult, Summary, summarise
 from evensight.reports.charts import interval_svg, levels_svg
 from evensight.reports.findings import Evaluated, Finding, set_findings
 from evensight.reports.heatmap import heatmap_svg, thumbnail_svg, what, where
-from evensight.reports.looking import Looking, explanations, lacks_prior, looking, looking_findings
+from evensight.reports.looking import Looking, caveat, explanations, lacks_prior, looking, looking_findings
 from evensight.reports.pictures import PictureExample, picture_examples
 from evensight.statistics import Proportion
 
@@ -83,6 +83,7 @@ class Section:
     looking: tuple[Looking, ...]
     explanations: tuple[tuple[str, str], ...]
     lacks_prior: bool
+    caveat: str
 
     @property
     def has_empty_cells(self) -> bool:
@@ -119,6 +120,7 @@ def _section(number: int, conditions: Sequence[Evaluated]) -> Section:
         levels=_all_levels(conditions),
         examples=picture_examples(conditions),
         looking=looking(conditions),
+        caveat=caveat(conditions),
         explanations=explanations(conditions),
         lacks_prior=lacks_prior(conditions),
     )

@@ -22,7 +22,7 @@ def headline_table(rows: Iterable[tuple[str, str, Summary]]) -> Table:
         rows: `(condition, test, summary)`, in the order in which they are shown; each test has a line of its own.
     """
     table = Table(box=None, pad_edge=False, caption=_CAPTION, caption_justify="left")
-    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")  # on a narrow terminal names are broken, never numbers
     for name in ("accuracy", "95 % interval", "n", "invalid", "SD", "worst", "p"):
         table.add_column(name, justify="right", no_wrap=True)
     listed = list(rows)
@@ -31,7 +31,7 @@ def headline_table(rows: Iterable[tuple[str, str, Summary]]) -> Table:
             table.add_row(Text(shown(test, 40), style="bold"))
         table.add_row(*_figures(condition, summary))
         if summary.of_photos:
-            _add_beside(table, {_WRONG_PHOTO: summary.wrong_photo})
+            _add_beside(table, _controls(summary))
         is_last = k + 1 == len(listed) or test != listed[k + 1][1]
         if is_last and summary.baselines:
             _add_beside(table, {name: summary.baselines.get(name) for name in (ALWAYS_CENTER, CATEGORY)})
@@ -48,6 +48,12 @@ _CAPTION_OF_PHOTOS = (
     f"{_WRONG_PHOTO}: the model, each question asked about another photograph. {ALWAYS_CENTER}, {CATEGORY}: without "
     "a model; a prior needs photographs of a training split."
 )
+
+
+def _controls(summary: Summary) -> dict[str, Beside | None]:
+    """What a condition reaches on each control: the wrong photo first, also where it wasn't asked."""
+    others = {name.replace("-", " "): of for name, of in summary.controls.items()}
+    return {_WRONG_PHOTO: summary.wrong_photo} | others
 
 
 def _add_beside(table: Table, found: Mapping[str, Beside | None]) -> None:

@@ -11,12 +11,13 @@ not done again, so a study that was stopped goes on where it was. The folder hol
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evensight.coco.reading import has_split
+from evensight.coco.reading import PHOTOS_VARIABLE, has_split, photos_root
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.orders import Order
 from evensight.datasets.photo_sets import photo_set
@@ -28,12 +29,10 @@ from evensight.photos.catalog import photo_design, split_design
 from evensight.reports.html import build_report
 from evensight.runs import RunFolder, read_json, write_json
 from evensight.settings import checked
-from evensight.studies.plan import Study
+from evensight.studies.plan import Study, StudyTest
 from evensight.training.finetune import config_for, finetune
 
 STUDY_NAME = "study.json"
-PHOTOS_VARIABLE = "EVENSIGHT_PHOTOS"
-PHOTOS_FOLDER = Path("data/coco")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +99,6 @@ def study_evaluations(out: Path) -> list[Path]:
     return [folder for folder in folders if folder.is_dir()]
 
 
-def photos_root() -> Path:
-    """The folder of photographs: what `EVENSIGHT_PHOTOS` names, else `data/coco`."""
-    return Path(os.environ.get(PHOTOS_VARIABLE) or PHOTOS_FOLDER)
-
-
 def _claim(study: Study, out: Path) -> None:
     """Makes the folder this study's, unless it is another's."""
     path, content = out / STUDY_NAME, study.model_dump(mode="json")
@@ -131,8 +125,26 @@ def _training_sets(study: Study) -> tuple[dict[str, ExampleSet | None], list[str
         if missing is not None:
             skipped.append(_skipped(name, missing))
         else:
-            sets[name] = None if condition.train is None else _set(condition.train, study)
+            with _named("condition", name):
+                sets[name] = None if condition.train is None else _set(condition.train, study)
     return sets, skipped
+
+
+@contextmanager
+def _named(part: str, name: str) -> Iterator[None]:
+    """Has an error say which part of the study it is about."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"the {part} `{name}`: {error}") from error
+
+
+def _test_set(test: StudyTest, study: Study) -> ExampleSet:
+    """What a test asks."""
+    if test.design is not None:
+        return _set(test.design, study)
+    root = photos_root()
+    return photo_set(split_design(root, str(test.photos)), root, study.seed)
 
 
 def _set(design: str, study: Study) -> ExampleSet:
@@ -183,11 +195,9 @@ def _tests(study: Study) -> tuple[dict[str, ExampleSet], list[str]]:
         missing = _missing_split(test.design) if test.design is not None else _missing(str(test.photos))
         if missing is not None:
             skipped.append(_skipped(name, missing))
-        elif test.design is not None:
-            tests[name] = _set(test.design, study)
-        elif test.photos is not None:
-            root = photos_root()
-            tests[name] = photo_set(split_design(root, test.photos), root, study.seed)
+            continue
+        with _named("test", name):
+            tests[name] = _test_set(test, study)
     if not tests:
         raise InputError(f"the study `{study.name}` has nothing to ask: {' '.join(skipped)}")
     return tests, skipped
