@@ -17,7 +17,7 @@ import numpy as np
 from evensight.annotations import AREAS, PAPER_GRID
 from evensight.coco.reading import CocoSplit, has_split, read_split
 from evensight.photos.effects import EXAMPLES, Placing, effects
-from evensight.photos.selection import main_object_counts, single_instance_counts
+from evensight.photos.selection import cell_counts, main_object_counts, select
 from evensight.reports.colors import fill, ink
 from evensight.runs import write_text
 
@@ -74,12 +74,11 @@ def _table(splits: Sequence[CocoSplit], placings: Mapping[str, Placing]) -> str:
 
 def _cells(splits: Sequence[CocoSplit]) -> str:
     """Two maps of the 81 cells: the largest object of each photograph, and the objects that are asked for."""
+    largest = [main_object_counts(split, PAPER_GRID) for split in splits]
+    asked = [cell_counts(select(split), PAPER_GRID) for split in splits]
     maps = {
-        title: np.sum([count(split, PAPER_GRID) for split in splits], axis=0)
-        for title, count in (
-            ("the largest object of each photograph", main_object_counts),
-            ("the objects that the paper asks for", single_instance_counts),
-        )
+        "the largest object of each photograph": np.sum(largest, axis=0),
+        "the objects that the paper asks for": np.sum(asked, axis=0),
     }
     drawn = []
     for k, (title, counts) in enumerate(maps.items()):

@@ -17,3 +17,8 @@ def one_of(what: str, value: object, choices: Iterable[str], hint: str = "") -> 
     """The error for a `value` that is none of the `choices`, naming all of them."""
     tail = f"; {hint}" if hint else ""
     return InputError(f"{what} `{value}` is not known: expected one of {', '.join(choices)}{tail}")
+
+
+def printable(text: str) -> str:
+    """A text with what can't be printed as Python would write it: nothing in it acts on a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -77,6 +77,7 @@ def half_written(tmp_path: Path) -> Path:
         (["generate", "civet-tset", "--out", "OUT"], "`civet-tset` is not known: expected one of civet-train"),
         (["generate", "civet-test", "--out", "OUT", "--size", "20"], "`20` px is too small for a 9x9 grid"),
         (["audit", "nowhere"], "`nowhere` is not a folder"),
+        (["audit", "no\x1b[31mwhere\u202e"], r"`no\x1b[31mwhere\u202e` is not a folder"),
         (["audit", "half"], "half written"),
         (["photos", "make", "nowhere", "--split", "val2017", "--out", "OUT"], "`nowhere` is not a folder"),
         (["photos", "make", ".", "--split", "val2017", "--out", "OUT"], "expected COCO's instances of `val2017`"),

@@ -16,14 +16,13 @@ from evensight.datasets.altered import box_in_cell
 from evensight.datasets.controls import CONTROLS, controlled, mirrored_answer
 from evensight.datasets.covered import Covered, _free, _n_free
 from evensight.datasets.examples import ExampleSet
-from evensight.datasets.photo_examples import PhotoExamples
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.datasets.swapped import WrongPhoto
 from evensight.errors import InputError
 from evensight.scenes.catalog import design
 from evensight.scenes.compose import SceneDesign
 from evensight.storage.stored import StoredExamples, store
-from made_photos import MadePhoto, MadePhotos
+from made_photos import MadePhoto, MadePhotos, asked_of
 
 NAMES = ("cat", "dog", "cup", "kite", "car")
 
@@ -412,7 +411,7 @@ def test_controls_tell_a_reader_from_one_that_says_center_always() -> None:
 
 @pytest.mark.photos
 def test_real_wrong_photos_are_others_and_show_nothing_of_what_is_asked_for(photos_root: Path) -> None:
-    val = PhotoExamples.of_split(photos_root, "val2017", seed=0)
+    val = asked_of(photos_root, "val2017")
     wrong = WrongPhoto(val, 0)
     stems = [example.id.rpartition("-")[0] for example in val]
     sources = [wrong.source(k) for k in range(len(val))]

@@ -33,6 +33,14 @@ def thing(number: int, image_id: int, category_id: int, bbox: Any) -> dict[str, 
     return {"id": number, "image_id": image_id, "category_id": category_id, "bbox": bbox, "iscrowd": 0}
 
 
+def of(root: Path, seed: int = 0, **settings: Any) -> PhotoExamples:
+    """The photographs of val2017, with some settings of the design."""
+    design = PhotoDesign.model_validate({"name": "mine", "photos": "val2017", **settings})
+    apart = [CocoFiles.in_layout(root, split) for split in design.apart_from]
+    prior = CocoFiles.in_layout(root, design.prior) if design.prior else None
+    return PhotoExamples(CocoFiles.in_layout(root, "val2017"), design, seed, apart_from=apart, prior=prior)
+
+
 @pytest.fixture
 def root(make_coco: MakeCoco) -> Path:
     files = {"1.jpg": (90, 90), "2.jpg": (180, 90)}
@@ -45,7 +53,7 @@ def root(make_coco: MakeCoco) -> Path:
 
 
 def test_photographs_by_hand(root: Path) -> None:
-    found = list(PhotoExamples.of_split(root, "val2017", seed=0))
+    found = list(of(root))
     assert [(e.area, e.attributes["category"]) for e in found] == [
         ("top left", "cat"),
         ("bottom right", "dog"),
@@ -57,16 +65,16 @@ def test_photographs_by_hand(root: Path) -> None:
 
 
 def test_photographs_are_asked_in_the_words_of_the_scenes(root: Path) -> None:
-    question = PhotoExamples.of_split(root, "val2017", seed=0)[0].question
+    question = of(root)[0].question
     assert question.task == "absolute-position"
     assert sorted(question.options) == sorted(AREAS)
     assert question.text.startswith("Answer using as few words as possible. Where is the cat? Choose from [")
 
 
 def test_photographs_are_stored_byte_by_byte(root: Path, tmp_path: Path) -> None:
-    store(PhotoExamples.of_split(root, "val2017", seed=0), tmp_path / "set")
+    store(of(root), tmp_path / "set")
     stored = StoredExamples(tmp_path / "set")
-    assert list(stored) == list(PhotoExamples.of_split(root, "val2017", seed=0))
+    assert list(stored) == list(of(root))
     assert stored.encoded(0) == (root / "val2017" / "1.jpg").read_bytes()
     assert stored.info.factors == ("category", "box_share", "certainty_band")
     assert stored.info.of_photos
@@ -78,7 +86,7 @@ def test_a_photograph_with_an_orientation_tag_is_stored_as_it_was_annotated(root
     exif[0x0112] = 6
     with Image.open(path) as photo:
         photo.save(path, exif=exif)
-    store(PhotoExamples.of_split(root, "val2017", seed=0), tmp_path / "set")
+    store(of(root), tmp_path / "set")
     stored = StoredExamples(tmp_path / "set")
     assert stored.image(2).size == (180, 90)
     assert not stored.image(2).getexif()
@@ -90,13 +98,13 @@ def test_a_photograph_with_broken_exif_is_stored_byte_by_byte_and_without_a_warn
         photo.save(path, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert PhotoExamples.of_split(root, "val2017", seed=0).encoded(0) == path.read_bytes()
+        assert of(root).encoded(0) == path.read_bytes()
 
 
 def test_a_photograph_that_is_cut_short_is_left_out_and_noted(root: Path) -> None:
     path = root / "val2017" / "1.jpg"
     path.write_bytes(path.read_bytes()[:500])
-    found = PhotoExamples.of_split(root, "val2017", seed=0)
+    found = of(root)
     assert [example.id for example in found] == ["val2017-000000000002-3"]
     assert found.info.notes["left_out"]["image file that can't be decoded"]["n"] == 2
 
@@ -105,27 +113,27 @@ def test_nothing_to_ask_is_one_line_with_the_reasons(root: Path) -> None:
     for path in (root / "val2017").iterdir():
         path.write_bytes(b"no")
     with pytest.raises(InputError, match=r"can't be decoded.: 3") as caught:
-        PhotoExamples.of_split(root, "val2017", seed=0)
+        of(root)
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_the_hash_changes_with_the_annotations_and_the_seed(root: Path) -> None:
-    before = PhotoExamples.of_split(root, "val2017", seed=0).hash
-    assert PhotoExamples.of_split(root, "val2017", seed=0).hash == before
-    assert PhotoExamples.of_split(root, "val2017", seed=1).hash != before
+    before = of(root).hash
+    assert of(root).hash == before
+    assert of(root, seed=1).hash != before
     path = root / "annotations" / "instances_val2017.json"
     path.write_text(json.dumps(json.loads(path.read_text()), indent=1))
-    assert PhotoExamples.of_split(root, "val2017", seed=0).hash != before
+    assert of(root).hash != before
 
 
 def test_the_hash_changes_with_any_photograph_also_in_folders_of_their_own(make_coco: MakeCoco) -> None:
     files = {"a/1.jpg": (90, 90), "b/1.jpg": (90, 90)}
     images = [image(1, "a/1.jpg"), image(2, "b/1.jpg")]
     root = make_coco(files, images, [thing(1, 1, 1, [0, 0, 9, 9]), thing(2, 2, 1, [0, 0, 9, 9])])
-    hashes = {PhotoExamples.of_split(root, "val2017", seed=0).hash}
+    hashes = {of(root).hash}
     for name in files:
         Image.new("RGB", (90, 90), "red").save(root / "val2017" / name)
-        hashes.add(PhotoExamples.of_split(root, "val2017", seed=0).hash)
+        hashes.add(of(root).hash)
     assert len(hashes) == 3
 
 
@@ -134,20 +142,12 @@ def test_what_has_no_box_that_can_be_used_is_known_to_be_there(make_coco: MakeCo
     images = [image(k, f"{k}.jpg", height=90 + k) for k in range(3)]
     annotations = [thing(k, k, 1 + k % 2, [0, 0, 9, 9]) for k in range(3)]
     root = make_coco(files, images, [*annotations, thing(9, 0, 2, [5, 5, 0, 9])])  # a dog without a width
-    found = PhotoExamples.of_split(root, "val2017", seed=0)
+    found = of(root)
     (dog,) = found[0].others
     assert (dog.name, dict(dog.attributes), dog.box.xyxy_px) == ("dog", {"unplaced": "yes"}, (0, 0, 90, 90))
     wrong = controlled(found, "wrong-photo", 0)  # "Where is the dog?" is never asked of photograph 0
     assert all(example.attributes["category"] not in {o.name for o in example.others} for example in wrong)
     assert wrong[1].frame.height_px == 92
-
-
-def of(root: Path, seed: int = 0, **settings: Any) -> PhotoExamples:
-    """The photographs of val2017, with some settings of the design."""
-    design = PhotoDesign.model_validate({"name": "mine", "photos": "val2017", **settings})
-    apart = [CocoFiles.in_layout(root, split) for split in design.apart_from]
-    prior = CocoFiles.in_layout(root, design.prior) if design.prior else None
-    return PhotoExamples(CocoFiles.in_layout(root, "val2017"), design, seed, apart_from=apart, prior=prior)
 
 
 def test_each_question_says_how_certain_it_is_and_how_large_its_box(root: Path) -> None:
@@ -286,7 +286,7 @@ def test_a_prior_is_learned_from_annotations_alone(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def val(photos_root: Path) -> PhotoExamples:
-    return PhotoExamples.of_split(photos_root, "val2017", seed=0)
+    return of(photos_root)
 
 
 @pytest.mark.photos
@@ -300,7 +300,7 @@ def test_real_photographs_are_what_they_claim(val: PhotoExamples) -> None:
 
 @pytest.mark.photos
 def test_real_photographs_are_the_same_twice(val: PhotoExamples, photos_root: Path) -> None:
-    again = PhotoExamples.of_split(photos_root, "val2017", seed=0)
+    again = of(photos_root)
     assert list(again) == list(val)
     assert again.hash == val.hash
 

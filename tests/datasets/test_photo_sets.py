@@ -151,6 +151,12 @@ def test_an_order_of_photographs_is_the_same_anywhere(
     assert command == "evensight generate mine.yaml --seed 0 --task row-position --photos FOLDER"
 
 
+def test_a_mixtures_command_says_the_size_of_its_scenes() -> None:
+    mixed = Order("coco-train-mixed", size_px=108, photos=Path("photos"))
+    assert mixed.command == "evensight generate coco-train-mixed --size 108 --seed 0 --photos FOLDER"
+    assert "--size" not in Order("coco-train", size_px=108, photos=Path("photos")).command
+
+
 def test_what_ships_for_training_is_kept_apart_from_the_test() -> None:
     for name in photo_names():
         design = photo_design(name)

@@ -15,7 +15,6 @@ from typing_extensions import override
 from evensight.annotations import PAPER_GRID, Box, Cell, Frame, Object
 from evensight.coco.reading import read_split
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
-from evensight.datasets.photo_examples import PhotoExamples
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.exchange.export import FORMATS, export
@@ -24,6 +23,7 @@ from evensight.questions.parsing import Outcome
 from evensight.questions.tasks import Question
 from evensight.scenes.catalog import design
 from evensight.storage.stored import StoredExamples, store
+from made_photos import asked_of
 
 N = 12
 
@@ -399,7 +399,7 @@ def test_pycocotools_reads_it(exported: Callable[[str], Path], stored: StoredExa
 def test_evensight_reads_it_as_photographs(exported: Callable[[str], Path], stored: StoredExamples) -> None:
     split = read_split(exported("coco"), "evensight")
     assert (len(split.rejected), len(split.objects), len(split.images)) == (0, N, N)
-    asked = PhotoExamples.of_split(exported("coco"), "evensight", seed=0)
+    asked = asked_of(exported("coco"), "evensight")
     assert [(each.cell, each.area, each.box) for each in asked] == [
         (each.cell, each.area, each.box) for each in stored
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -14,7 +14,9 @@ from PIL import Image
 from evensight.annotations import Frame
 from evensight.coco.reading import read_split
 from evensight.errors import InputError
-from evensight.photos.cutouts import Cutout, Cutouts, Selection, decoded_counts, mask_of
+from evensight.photos.cutout_pixels import Cutout, inset, main_piece, of_side, without_halo
+from evensight.photos.cutouts import MIN_BOX_SHARE, MIN_MAIN_PIECE, Cutouts, Selection
+from evensight.photos.masks import bounds, decoded_counts, mask_of
 
 MakeCoco = Callable[..., Path]
 FRAME = Frame(120, 100)
@@ -295,15 +297,16 @@ def test_proportions_are_kept(shapes: Cutouts) -> None:
 
 @given(st.integers(0, 2**32), st.integers(1, 70))
 def test_any_mask_that_is_fit_gives_a_cut_of_the_side(seed: int, side: int) -> None:
-    from evensight.photos import cutouts
-
     rng = np.random.default_rng(seed)
     mask = np.zeros((80, 70), np.uint8)
     for _ in range(rng.integers(2, 9)):
         x, y, w, h = rng.integers(4, 40), rng.integers(4, 50), rng.integers(4, 26), rng.integers(4, 26)
         mask[y : y + h, x : x + w] = 255
-    source = cutouts._without_halo(mask, np.zeros((80, 70, 3), np.uint8))
-    cut = cutouts._of_side(source, side)
+    piece, share = main_piece(mask)
+    x0, y0, x1, y1 = bounds(inset(piece) > 127)
+    assume(share >= MIN_MAIN_PIECE and (inset(piece) > 127).sum() >= MIN_BOX_SHARE * (x1 - x0) * (y1 - y0))
+    source = without_halo(piece, np.zeros((80, 70, 3), np.uint8))
+    cut = of_side(source, side)
     assert max(cut.alpha.shape) == side
     assert_cut_to_bounds(cut)
 
@@ -311,13 +314,11 @@ def test_any_mask_that_is_fit_gives_a_cut_of_the_side(seed: int, side: int) -> N
 @pytest.mark.parametrize("upside_down", [False, True])
 @pytest.mark.parametrize("side", [5, 6, 9])
 def test_a_mast_too_thin_to_be_seen_does_not_count_to_the_side(side: int, upside_down: bool) -> None:
-    from evensight.photos import cutouts
-
     mask = np.zeros((400, 120), np.uint8)
     mask[10:200, 58:61] = mask[200:390, 10:110] = 255
     if upside_down:
         mask = np.ascontiguousarray(mask[::-1])
-    cut = cutouts._of_side(cutouts._without_halo(mask, np.zeros((400, 120, 3), np.uint8)), side)
+    cut = of_side(without_halo(mask, np.zeros((400, 120, 3), np.uint8)), side)
     assert max(cut.alpha.shape) == side
     assert_cut_to_bounds(cut)
 

@@ -22,6 +22,7 @@ from evensight.datasets.photo_examples import PhotoExamples
 from evensight.errors import InputError
 from evensight.pictures.checks import check_pictures
 from evensight.pictures.files import FAULTS
+from made_photos import asked_of
 from troubled_folders import SOUND, SPLIT, Troubled, opened_outside, troubled, watched, write_troubled
 
 N_FOLDERS = int(os.environ.get("EVENSIGHT_FUZZ") or 300)
@@ -65,7 +66,7 @@ def use(root: Path, with_segmentations: bool) -> Counter[str]:
     images = [(image.file, image.frame) for image in split.images.values()]
     used.update(str(check.fault) for check in check_pictures(images))
     try:
-        examples = PhotoExamples.of_split(root, SPLIT, seed=0)
+        examples = asked_of(root, SPLIT)
     except InputError as error:
         check_line(error)
         used["refused: asked"] += 1

@@ -14,7 +14,7 @@ from evensight.coco.reading import CocoSplit, has_split, read_split
 from evensight.errors import InputError
 from evensight.photos.effects import EXAMPLES
 from evensight.photos.rules import Rule
-from evensight.photos.selection import Photo, main_object_counts, select, single_instance_counts
+from evensight.photos.selection import Photo, cell_counts, main_object_counts, select
 
 MakeCoco = Callable[..., Path]
 FILES = {"1.jpg": (90, 90), "2.jpg": (180, 90)}
@@ -273,14 +273,14 @@ def test_the_main_object_is_the_largest_that_is_no_crowd(make_coco: MakeCoco) ->
     assert counts == expected.tolist()
 
 
-def test_the_single_instances_are_counted_in_their_cells(make_coco: MakeCoco) -> None:
+def test_the_selected_objects_are_counted_in_their_cells(make_coco: MakeCoco) -> None:
     annotations = [
         thing(1, 1, 1, [0, 0, 10, 10]),
         thing(2, 1, 2, [40, 40, 10, 20]),
         thing(3, 2, 1, [0, 0, 90, 90]),
         thing(4, 2, 1, [160, 0, 20, 10]),
     ]
-    counts = single_instance_counts(read_split(make_coco(FILES, IMAGES, annotations), "val2017"), PAPER_GRID)
+    counts = cell_counts(select(read_split(make_coco(FILES, IMAGES, annotations), "val2017")), PAPER_GRID)
     expected = np.zeros((9, 9), dtype=int)
     expected[0, 0] = expected[5, 4] = 1
     assert counts == expected.tolist()

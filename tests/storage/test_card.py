@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
+from evensight.datasets.controls import controlled
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.runs import RunFolder
 from evensight.scenes.catalog import design
@@ -100,3 +101,34 @@ def test_scenes_with_photographs_in_them_are_not_ours_to_license(folder: Path) -
     manifest = RunFolder(folder).manifest("dataset")
     pooled = replace(manifest, config={**manifest.config, "pools": {"photos": "hash"}})
     assert head(card(pooled))["license"] == "other"
+
+
+SCENES, PHOTOGRAPHS = {"design": "civet-test"}, {"photos": "val2017"}
+
+
+@pytest.mark.parametrize(
+    ("config", "license_", "is_synthetic"),
+    [
+        ({"control": "black", "of": SCENES}, "apache-2.0", True),
+        ({"control": "black", "of": {**SCENES, "pools": {"photos": "hash"}}}, "other", True),
+        ({"control": "wrong-photo", "of": PHOTOGRAPHS}, "other", False),
+        ({"control": "mirrored", "of": {"control": "covered", "of": PHOTOGRAPHS}}, "other", False),
+        ({"mixture": [SCENES, PHOTOGRAPHS]}, "other", True),
+        ({"mixture": [SCENES, SCENES]}, "apache-2.0", True),
+        ({"control": "absent", "of": {"mixture": [SCENES, PHOTOGRAPHS]}}, "other", True),
+        ({"kinds": ["absolute"]}, "other", True),  # another generator's, imported
+    ],
+)
+def test_a_card_knows_what_a_mixture_or_a_control_is_made_of(
+    folder: Path, config: dict[str, Any], license_: str, is_synthetic: bool
+) -> None:
+    manifest = RunFolder(folder).manifest("dataset")
+    said = head(card(replace(manifest, config={**config, "format": "parquet", "seed": 0})))
+    assert said["license"] == license_
+    assert ("synthetic" in said["tags"]) == is_synthetic
+
+
+def test_the_card_of_a_stored_control_of_scenes_is_ours_to_license(tmp_path: Path) -> None:
+    manifest = store(controlled(SceneExamples(design("civet-test"), 64, 0), "black", 0), tmp_path / "set", limit=3)
+    said = head(card(manifest))
+    assert (said["license"], "synthetic" in said["tags"]) == ("apache-2.0", True)

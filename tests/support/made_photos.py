@@ -1,7 +1,8 @@
-"""Made photographs as an example set: frames, boxes and names are what a test says, pixels are drawn from them."""
+"""Photographs as example sets: made ones, of which a test says frames, boxes and names, and those of a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,10 @@ from PIL import Image
 from typing_extensions import override
 
 from evensight.annotations import AREAS, PAPER_GRID, Annotation, Box, Frame, Grid, Object
+from evensight.coco.reading import CocoFiles
 from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
+from evensight.datasets.photo_examples import PhotoExamples
+from evensight.photos.catalog import PhotoDesign
 from evensight.questions.options import order_options
 from evensight.questions.tasks import Question
 
@@ -21,6 +25,11 @@ class MadePhoto:
     frame: tuple[int, int]
     things: Sequence[tuple[str, float, float, float, float]]
     shade: int = 0
+
+
+def asked_of(root: Path, split: str) -> PhotoExamples:
+    """All of a split in COCO's layout, as the paper asks."""
+    return PhotoExamples(CocoFiles.in_layout(root, split), PhotoDesign(name=f"coco-{split}", photos=split), 0)
 
 
 @dataclass(frozen=True)

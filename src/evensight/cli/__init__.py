@@ -21,7 +21,7 @@ from evensight.cli.import_ import import_
 from evensight.cli.photos import photos
 from evensight.cli.report import report
 from evensight.cli.study import study
-from evensight.errors import InputError
+from evensight.errors import InputError, printable
 
 app = typer.Typer(
     name="evensight",
@@ -65,5 +65,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    typer.echo(f"evensight: {' '.join(message.split())}", err=True)
+    typer.echo(f"evensight: {printable(' '.join(message.split()))}", err=True)
     sys.exit(2)

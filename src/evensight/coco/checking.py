@@ -24,6 +24,7 @@ from evensight.coco.entries import (
 )
 from evensight.coco.instances import ObjectColumns
 from evensight.coco.listing import ANNOTATION, BATCH, CATEGORY, IMAGE, NO_IMAGE, Fault, Listing, Outlines
+from evensight.errors import printable
 from evensight.progress import progress
 
 BAD_BOX = "box without four finite numbers, a width and a height"
@@ -31,7 +32,7 @@ _PARTS = msgspec.json.Decoder(list[Raw])
 _MOST_PARTS = 2**15 - 1
 
 
-def checked(entries: Entries) -> tuple[Listing, Outlines]:
+def check_entries(entries: Entries) -> tuple[Listing, Outlines]:
     """The listing of a file's entries, and what its objects have for segmentations, still in the file's bytes."""
     faults: list[Fault] = []
     names = _categories(entries.categories, faults)
@@ -243,4 +244,4 @@ def _name(entry: ImageFields | AnnotationFields | CategoryFields | None, piece: 
     """An entry's id, or its beginning, with nothing in it that acts on a terminal."""
     id_ = text_of(piece) if entry is None else None if entry.id is UNSET else entry.id
     text = str(id_)[:40] if id_ is None or isinstance(id_, str | int | float) else f"a {type(id_).__name__}"
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return printable(text)

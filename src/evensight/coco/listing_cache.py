@@ -19,7 +19,7 @@ from evensight.coco.listing import Fault, Listing, Outlines, chunks
 from evensight.errors import InputError
 from evensight.runs import atomic_folder, hash_file, hash_json, read_json, write_json
 
-FORMAT = 1
+FORMAT = 2
 """Another number for another way of checking or of keeping: what older versions left is not read."""
 _META = "meta.json"
 _OBJECTS, _IMAGES, _FAULTS, _OUTLINES = "objects", "images", "faults", "segmentations"

@@ -17,13 +17,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from evensight.coco.checking import checked
+from evensight.coco.checking import check_entries
 from evensight.coco.entries import read_entries
 from evensight.coco.image_files import Found, find_images
 from evensight.coco.instances import CocoImage, CocoObject, Images, ObjectColumns, Objects
 from evensight.coco.listing import ANNOTATION, CATEGORY, IMAGE, NO_IMAGE, Fault, Listing, chunks
 from evensight.coco.listing_cache import keep, read_kept
-from evensight.errors import InputError
+from evensight.errors import InputError, printable
 from evensight.runs import hash_file
 
 __all__ = [
@@ -113,8 +113,9 @@ class CocoFiles:
     def __post_init__(self) -> None:
         is_short = 0 < len(self.name) <= 100 and self.name == self.name.strip()
         if not (is_short and self.name.isprintable() and self.name[0] != "." and _NOT_IN_NAMES.isdisjoint(self.name)):
-            shown = "".join(c if c.isprintable() else "\ufffd" for c in self.name[:60])
-            raise InputError(f"the split `{shown}` is not a folder's name: expected one such as `val2017`")
+            raise InputError(
+                f"the split `{printable(self.name[:60])}` is not a folder's name: expected one such as `val2017`"
+            )
 
     @classmethod
     def in_layout(cls, root: Path, split: str) -> "CocoFiles":
@@ -207,7 +208,7 @@ def _listed(path: Path, *, with_segmentations: bool) -> tuple[Listing, str]:
         if kept is not None:
             return kept, digest
     entries, digest = read_entries(path)
-    listing, outlines = checked(entries)
+    listing, outlines = check_entries(entries)
     if is_large:
         keep(digest, listing, outlines)
     if with_segmentations:

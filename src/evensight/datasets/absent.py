@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import override
 
 from evensight.datasets.altered import Altered
 from evensight.datasets.dealing import deal, n_repeated
-from evensight.datasets.described import Shown, all_shown
+from evensight.datasets.described import Described, describe_all
 from evensight.datasets.examples import Example, ExampleSet
 from evensight.errors import InputError
 from evensight.questions.tasks import Question
@@ -39,11 +37,11 @@ class Absent(Altered):
                 that the set asks for are in one picture.
         """
         super().__init__(examples, seed)
-        self._shown: list[Shown] = []
-        for example, seen in all_shown(examples, self.name):
+        self._described: list[Described] = []
+        for example, seen in describe_all(examples, self.name):
             _checked(example, seen.asked)
-            self._shown.append(seen)
-        dealt = deal(len(examples), self._fits, lambda k: self._shown[k].names, seed, self.name)
+            self._described.append(seen)
+        dealt = deal(len(examples), self._fits, lambda k: self._described[k].names, seed, self.name)
         self._dealt = [self._name(index, other) for index, other in enumerate(dealt)]
         self._n_repeated = n_repeated(dealt)
 
@@ -53,12 +51,12 @@ class Absent(Altered):
 
     @override
     def _still_balanced(self, given: str, counted: str) -> bool:
-        renamed = {key for seen in self._shown for key, _ in seen.attributes}
+        renamed = {key for seen in self._described for key, _ in seen.attributes}
         return not renamed & {given, counted}
 
     @override
     def _altered(self, index: int, example: Example) -> Example:
-        mine, named = self._shown[index], self._shown[self._dealt[index]]
+        mine, named = self._described[index], self._described[self._dealt[index]]
         return replace(
             example,
             question=_renamed(example.question, mine.asked, named.asked),
@@ -70,15 +68,11 @@ class Absent(Altered):
         return self._base.image(index)
 
     @override
-    def pixels(self, index: int) -> NDArray[np.uint8]:
-        return self._base.pixels(index)
-
-    @override
     def encoded(self, index: int) -> bytes:
         return self._base.encoded(index)
 
     def _fits(self, index: int, other: int) -> bool:
-        return self._shown[other].asked not in self._shown[index].names
+        return self._described[other].asked not in self._described[index].names
 
     def _name(self, index: int, dealt: int | None) -> int:
         if dealt is None:

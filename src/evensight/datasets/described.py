@@ -13,7 +13,7 @@ _NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Described:
     """What an example says of its picture.
 
     Attributes:
@@ -44,7 +44,7 @@ def target(example: Example) -> Object:
     return Object(name, example.box, attributes)
 
 
-def shown(example: Example) -> Shown:
+def describe(example: Example) -> Described:
     """What an example says of its picture.
 
     Raises:
@@ -53,16 +53,16 @@ def shown(example: Example) -> Shown:
     thing = target(example)
     naming = tuple((key, example.attributes[key]) for key in (*_NAMING, "color") if key in example.attributes)
     others = (words for other in example.others for words in (other.name, other.description))
-    return Shown(thing.description, naming, frozenset((thing.description, *others)))
+    return Described(thing.description, naming, frozenset((thing.description, *others)))
 
 
-def all_shown(examples: ExampleSet, purpose: str) -> Iterator[tuple[Example, Shown]]:
+def describe_all(examples: ExampleSet, purpose: str) -> Iterator[tuple[Example, Described]]:
     """Each example with what it says of its picture; what is equal is kept once.
 
     Raises:
         InputError: One of them doesn't tell the name of what it asks for.
     """
-    known: dict[Shown, Shown] = {}
+    known: dict[Described, Described] = {}
     for example in track(examples, f"reading what is shown for {purpose}", len(examples), "questions"):
-        found = shown(example)
+        found = describe(example)
         yield example, known.setdefault(found, found)

@@ -91,13 +91,15 @@ class Order:
     @property
     def command(self) -> str:
         """The command that makes the set, but for the folder."""
+        photographs = photo_design(self.design)
+        has_scenes = photographs is None or photographs.scenes is not None
         given = {
-            "--size": self.size_px if photo_design(self.design) is None else None,
+            "--size": self.size_px if has_scenes else None,
             "--seed": self.seed,
             "--task": self.task,
             "--part": self.part,
             "--photos": self.photos and "FOLDER",
-            "--split": self.photos and self.split if photo_design(self.design) is None else None,
+            "--split": self.photos and self.split if photographs is None else None,
             "--backgrounds": self.backgrounds and "FOLDER",
         }
         options = " ".join(f"{name} {value}" for name, value in given.items() if value is not None)

@@ -7,7 +7,6 @@ drawn.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -85,16 +84,6 @@ class PhotoExamples(ExampleSet):
             of_photos=True,
             prior=None if learned is None else _learned(learned, design),
         )
-
-    @classmethod
-    def of_split(cls, root: Path, split: str, seed: int, design: PhotoDesign | None = None) -> "PhotoExamples":
-        """Reads a split in COCO's layout; by default all of it is asked as the paper asks.
-
-        Raises:
-            InputError: There is no such split, or nothing in it can be asked about.
-        """
-        design = design or PhotoDesign(name=f"coco-{split}", photos=split)
-        return cls(CocoFiles.in_layout(root, split), design, seed)
 
     @property
     @override

@@ -53,7 +53,7 @@ class Prior:
     """Where the objects of training photographs are.
 
     Attributes:
-        source: What it was learned on ("coco train2017").
+        source: What it was learned on ("train2017").
         overall: The objects in each area.
         categories: The same for each category.
         box_share_edges: Where one bin of sizes ends and the next begins: shares of the picture that a box takes up.

@@ -13,7 +13,7 @@ from typing_extensions import override
 from evensight.annotations import Box, Frame
 from evensight.datasets.altered import Altered, box_in_cell
 from evensight.datasets.dealing import deal
-from evensight.datasets.described import all_shown, target
+from evensight.datasets.described import describe_all, target
 from evensight.datasets.examples import Example, ExampleSet
 from evensight.errors import InputError
 from evensight.randomness import below
@@ -44,7 +44,7 @@ class WrongPhoto(Altered):
         self._names: list[frozenset[str]] = []
         self._pixel_hashes: dict[int, bytes] = {}
         self._found: dict[int, int] = {}
-        for example, seen in all_shown(examples, self.name):
+        for example, seen in describe_all(examples, self.name):
             self._frames.append(example.frame)
             self._asked.append(seen.asked)
             self._names.append(seen.names)

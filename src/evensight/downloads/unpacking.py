@@ -10,7 +10,6 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from evensight.errors import InputError
@@ -18,15 +17,6 @@ from evensight.runs import one_line
 
 _BLOCK_BYTES = 1 << 20
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
-
-
-@dataclass(frozen=True, slots=True)
-class Unpacked:
-    """How many files of a zip are in a folder now, with how many bytes, and how many had been there before."""
-
-    n_files: int
-    n_bytes: int
-    n_before: int
 
 
 def members(path: Path, below: str) -> dict[str, zipfile.ZipInfo]:
@@ -69,7 +59,7 @@ def unpack(
     folder: Path,
     temporary: Path,
     advance: Callable[[int], None] = lambda _: None,
-) -> Unpacked:
+) -> None:
     """Unpacks files into a folder; those that are there with the same bytes stay.
 
     Args:
@@ -98,7 +88,6 @@ def unpack(
         _place(list(missing), temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Unpacked(len(wanted), sum(info.file_size for info in wanted.values()), len(there))
 
 
 def _extract(path: Path, wanted: Mapping[str, zipfile.ZipInfo], folder: Path, advance: Callable[[int], None]) -> None:

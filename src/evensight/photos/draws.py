@@ -47,10 +47,6 @@ class Draw(BaseModel):
         return self
 
 
-ALL = Draw()
-"""All of them."""
-
-
 def drawn(draw: Draw, areas: Sequence[int], categories: Sequence[str], ids: Sequence[int], seed: int) -> list[int]:
     """The places of the objects that are taken, in order.
 

@@ -17,7 +17,7 @@ class Rule(BaseModel):
     that is the answer.
 
     Attributes:
-        crowds: What a crowd region does to its category: it `counts` as an instance, or it is `ignored`, or the
+        crowds: What a crowd region does to its category: it is `counted` as an instance, or it is `ignored`, or the
             photographs that have one are left out (`excluded`).
         min_box_share: The least share of the photograph that the box covers.
         max_box_share: The largest.
@@ -25,7 +25,8 @@ class Rule(BaseModel):
         min_certainty: The least share of the box that lies in its area.
         margin: How far the centre of the box is from a border between two areas, at least, in sides of an area.
         clear_of_edge: Whether the box keeps off the edge of the photograph, where objects are cut off.
-        one_piece: Whether the outline is one polygon; where something hides a part, there are often several.
+        one_piece: Whether the outline is one polygon; where something hides a part, there are often several. An
+            object without a polygon is left out too.
         max_overlap: The largest share of the box that another object's box covers.
         max_category_share: The largest share of the photograph that the boxes of the category cover, in the median
             over the split: a category that fills photographs, such as dining tables, hides what it is asked for.

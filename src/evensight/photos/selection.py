@@ -211,11 +211,6 @@ def main_object_counts(split: CocoSplit, grid: Grid) -> list[list[int]]:
     return _cell_counts(table, largest, grid)
 
 
-def single_instance_counts(split: CocoSplit, grid: Grid) -> list[list[int]]:
-    """How often each cell holds the centre of an object that the paper's rule asks for."""
-    return cell_counts(select(split, PAPER_RULE, grid), grid)
-
-
 def cell_counts(selected: Selected, grid: Grid) -> list[list[int]]:
     """How many of the selected objects are in each cell, `[row][col]`."""
     return _cell_counts(Measures(selected.split, grid), selected.rows, grid)

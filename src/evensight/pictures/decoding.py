@@ -24,14 +24,13 @@ import numpy as np
 from PIL import Image
 
 from evensight.annotations import Frame
-from evensight.errors import one_of
+from evensight.errors import one_of, printable
 from evensight.pictures.files import (
     AMBIGUOUS,
     HINT,
     OTHER_SIZE,
     TOO_LARGE,
     PictureError,
-    printable,
     read_file,
     shown,
 )

@@ -8,7 +8,7 @@ import os
 import stat
 from pathlib import Path
 
-from evensight.errors import InputError
+from evensight.errors import InputError, printable
 from evensight.runs import one_line
 
 MAX_BYTES = 2**30
@@ -65,11 +65,6 @@ def shown(path: Path) -> str:
     """A path as a message shows it: on one line, with no character that a terminal would obey."""
     text = printable(str(path))
     return text if len(text) <= 300 else f"{text[:149]}…{text[-150:]}"
-
-
-def printable(text: str) -> str:
-    """A text with what can't be printed as Python would write it."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _open_at_once(path: Path) -> int:

@@ -93,11 +93,19 @@ def _head(manifest: RunManifest, notes: CardNotes) -> dict[str, Any]:
 
 def _is_drawn(config: Mapping[str, Any]) -> bool:
     """Whether all that the pictures show was drawn by us: no photographs, and no other generator's."""
-    return "design" in config and not {"photos", "pools"} & set(config)
+    return all("design" in source and not {"photos", "pools"} & set(source) for source in _sources(config))
 
 
 def _synthetic(config: Mapping[str, Any]) -> list[str]:
-    return [] if "photos" in config else ["synthetic"]
+    """The tag of a set that has pictures which are no photographs."""
+    return [] if all("photos" in source for source in _sources(config)) else ["synthetic"]
+
+
+def _sources(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The configurations of the sets that a set's pictures are from: those of a mixture, the one under a control."""
+    if "mixture" in config:
+        return [source for part in config["mixture"] for source in _sources(part)]
+    return _sources(config["of"]) if "control" in config else [config]
 
 
 def _size_category(n: int) -> str:
