@@ -40,9 +40,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{path.name}"
     try:
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         temporary.replace(path)
-        _flush(path.parent)
+        flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -58,8 +58,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         for file in sorted(temporary.rglob("*")):
-            _flush(file)
-        _flush(temporary)
+            flush(file)
+        flush(temporary)
         if path.exists():
             path.rename(old)
         try:
@@ -68,7 +68,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             if old.exists():
                 old.rename(path)
             raise
-        _flush(path.parent)
+        flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -351,7 +351,8 @@ def _is_foreign(path: Path) -> bool:
     return path.name != ".lock" and not path.name.startswith(_TEMPORARY)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Has the disk keep a file's bytes, or a folder's names."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -100,11 +100,22 @@ def half_written(tmp_path: Path) -> Path:
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(
-    tmp_path: Path, half_written: Path, arguments: Sequence[str], says: str
+    tmp_path: Path,
+    half_written: Path,
+    arguments: Sequence[str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = run(*arguments, cwd=tmp_path)
-    assert_one_line(done)
-    assert says in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["evensight", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("evensight: ")
+    assert len(printed.splitlines()) == 1
+    assert says in printed
     assert {path.name for path in tmp_path.iterdir()} == {"half"}
 
 

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from evensight.runs import write_json
+from evensight.runs import flush, write_json
 
 
 class Part:
@@ -48,10 +48,10 @@ class Part:
     def publish(self, target: Path) -> None:
         """Gives the file its name, once its bytes are on the disk."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        _flush(self.path)
+        flush(self.path)
         self._state.unlink(missing_ok=True)
         self.path.replace(target)
-        _flush(target.parent)
+        flush(target.parent)
 
 
 def write_all(descriptor: int, block: bytes) -> None:
@@ -59,11 +59,3 @@ def write_all(descriptor: int, block: bytes) -> None:
     rest = memoryview(block)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
