@@ -3,17 +3,22 @@
 The chat templates are of the form that the released checkpoints have, with what is odd about it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
+from PIL import Image
 from tiny_tokenizers import of_bytes, of_pieces
 from transformers import AutoConfig, AutoModelForImageTextToText
 
-from evensight.models.loading import quiet_transformers
+from evensight.models.families import component_of
+from evensight.models.loading import LoadedModel, load, quiet_transformers
 from evensight.models.processors import image_only, processor_class
+from evensight.models.prompts import Prompter
 
 SIDE_PX = 112
 """The side of the images that the tests show; in tiles of 56 px, where a family has tiles."""
@@ -425,6 +430,48 @@ def save_tiny(model_type: str, folder: Path) -> Path:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = AutoModelForImageTextToText.from_config(config)
+            _let_the_image_count(model)
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
     return folder
+
+
+def _let_the_image_count(model: Any) -> None:
+    """Draws the projector's weights anew, larger: Gemma 3's begins with zeros, Molmo2's adds next to nothing."""
+    for name, weights in model.named_parameters():
+        if component_of(name) == "projector" and weights.ndim > 1:
+            torch.nn.init.normal_(weights, std=0.4)
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A family's tiny model: its folder, and itself as it is loaded from there."""
+
+    model_type: str
+    folder: Path
+    loaded: LoadedModel
+
+    @property
+    def prompter(self) -> Prompter:
+        return Prompter(self.loaded.processor, self.model_type)
+
+    def fresh(self) -> LoadedModel:
+        """The model again, free to be changed."""
+        return load(str(self.folder))
+
+
+def pictures(n: int, side_px: int = SIDE_PX) -> list[Image.Image]:
+    """Pictures that differ, smooth and without any symmetry."""
+    y, x = np.mgrid[0:side_px, 0:side_px] / side_px
+    made = []
+    for k in range(n):
+        planes = [x * (0.3 + 0.1 * k), y * 0.9, (x * (1 - y) + 0.13 * k) % 1.0]
+        made.append(Image.fromarray((np.stack(planes, axis=-1) * 255).clip(0, 255).astype(np.uint8)))
+    return made
+
+
+TEXTS: Sequence[str] = (
+    "Where is the red circle?",
+    "Where?",
+    "Where is the red circle? Choose from [top left, center]. Answer with one of the options.",
+)

@@ -1,0 +1,27 @@
+"""The contract's subject: a tiny model of each family, loaded as a user's would be."""
+
+from collections.abc import Callable
+
+import pytest
+from tiny_models import BUILDERS, Tiny, save_tiny
+
+from evensight.models.loading import load
+
+
+@pytest.fixture(scope="session")
+def tiny_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Tiny]:
+    """Makes a family's tiny model, once."""
+    made: dict[str, Tiny] = {}
+
+    def make(model_type: str) -> Tiny:
+        if model_type not in made:
+            folder = save_tiny(model_type, tmp_path_factory.mktemp("tiny") / model_type)
+            made[model_type] = Tiny(model_type, folder, load(str(folder)))
+        return made[model_type]
+
+    return make
+
+
+@pytest.fixture(params=list(BUILDERS))
+def tiny(request: pytest.FixtureRequest, tiny_of: Callable[[str], Tiny]) -> Tiny:
+    return tiny_of(request.param)
