@@ -1,11 +1,21 @@
 """The contract's subject: a tiny model of each family, loaded as a user's would be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+import torch
 from tiny_models import BUILDERS, Tiny, save_tiny
 
 from evensight.models.loading import load
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """These models are too small for a second thread: where the cores are busy it costs four times the time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
