@@ -20,10 +20,11 @@ def picture_of(model_type: str, batch: Mapping[str, Tensor]) -> NDArray[np.float
         return _from_merged_patches(pixels, batch["image_grid_thw"][0].tolist())
     if model_type == "molmo2":  # the first view is the whole picture, in patches with the colours last
         n, side = int(len(pixels[0]) ** 0.5), int((pixels.shape[-1] / 3) ** 0.5)
-        return pixels[0].reshape(n, n, side, side, 3).transpose(0, 2, 1, 3, 4).reshape(n * side, n * side, 3)
+        blocks = pixels[0].reshape(n, n, side, side, 3).transpose(0, 2, 1, 3, 4)
+        return np.asarray(blocks.reshape(n * side, n * side, 3))
     views = pixels.reshape(-1, *pixels.shape[-3:])
     whole = views[-1] if model_type in ("internvl", "idefics3", "smolvlm") else views[0]
-    return whole.transpose(1, 2, 0)
+    return np.asarray(whole.transpose(1, 2, 0))
 
 
 def _from_merged_patches(patches: NDArray[np.float64], grid_thw: list[int]) -> NDArray[np.float64]:

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 import transformers
 from PIL import Image
-from tiny_tokenizers import of_bytes, of_pieces
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from evensight.models.families import component_of
 from evensight.models.loading import LoadedModel, load, quiet_transformers
 from evensight.models.processors import image_only, processor_class
 from evensight.models.prompts import Prompter
+from tiny_tokenizers import of_bytes, of_pieces
 
 SIDE_PX = 112
 """The side of the images that the tests show; in tiles of 56 px, where a family has tiles."""
@@ -92,7 +92,8 @@ _IDEFICS = (
 
 _GEMMA = (
     "{{ bos_token }}{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}"
+    "{% if message['role'] == 'assistant' %}{% set role = 'model' %}"
+    "{% else %}{% set role = message['role'] %}{% endif %}"
     "{{ '<start_of_turn>' + role + '\n' }}{% for part in message['content'] %}"
     "{% if part['type'] == 'image' %}{{ '<start_of_image>' }}{% elif part['type'] == 'text' %}"
     "{{ part['text'] | trim }}{% endif %}{% endfor %}{{ '<end_of_turn>\n' }}{% endfor %}"
@@ -394,7 +395,8 @@ def _molmo2() -> tuple[Any, Any]:
     config = transformers.Molmo2Config(
         text_config=text | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
         vision_config=vision,
-        adapter_config=heads | {"vision_feature_layer": [-1, -2], "intermediate_size": 64, "text_hidden_size": _WIDTH},
+        adapter_config=heads
+        | {"vision_feature_layer": [-1, -2], "intermediate_size": 64, "text_hidden_size": _WIDTH},
         image_start_token_id=ids["<im_start>"],
         low_res_image_start_token_id=ids["<low_res_im_start>"],
         image_end_token_id=ids["<im_end>"],

@@ -1,4 +1,4 @@
-"""Small tokenizers of the two kinds that the families have: bytes as in GPT-2 and Qwen, or pieces as in Llama and Gemma.
+"""Small tokenizers of the two kinds that families have: bytes, as in GPT-2 and Qwen; pieces, as in Llama and Gemma.
 
 The special tokens are the families' real ones; the words are those of the tests.
 """
@@ -17,7 +17,7 @@ _TEXTS = (
     "Where is the red circle? Choose from [top left, center]. Answer with one of the options.",
     "user assistant system model User Assistant USER: ASSISTANT: You are a helpful assistant.\n",
 )
-SMALL = {"vocab_size": 420, "show_progress": False, "special_tokens": []}
+_SMALL: dict[str, Any] = {"vocab_size": 420, "show_progress": False, "special_tokens": []}
 
 
 def of_bytes(special: Sequence[str], named: Mapping[str, Any], bos: str = "") -> PreTrainedTokenizerFast:
@@ -54,7 +54,7 @@ def _bytes() -> str:
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bpe.train_from_iterator(_TEXTS * 3, trainers.BpeTrainer(initial_alphabet=alphabet, **SMALL))
+    bpe.train_from_iterator(_TEXTS * 3, trainers.BpeTrainer(initial_alphabet=alphabet, **_SMALL))
     return str(bpe.to_str())
 
 
@@ -70,7 +70,7 @@ def _pieces(first_space: bool) -> str:
     letters = sorted(set("".join(_TEXTS)) | {"▁"})
     split = Tokenizer(models.BPE())
     split.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
-    split.train_from_iterator(_TEXTS * 3, trainers.BpeTrainer(initial_alphabet=letters, **SMALL))
+    split.train_from_iterator(_TEXTS * 3, trainers.BpeTrainer(initial_alphabet=letters, **_SMALL))
     return _with_bytes(bpe, split)
 
 

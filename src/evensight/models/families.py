@@ -52,7 +52,6 @@ class Family:
         budget: The processor's settings that bound it, as paths into `processor_config.json`.
         components: Where its parts are.
         answer_type: The `token_type_ids` of an answer's tokens.
-        behind_prompt: What its processor itself puts behind the chat template's text.
         chat_template: The template for checkpoints that have none; empty where they have their own.
         unneeded: Packages that its processor asks for, and uses for videos alone.
         note: What else is odd about it.
@@ -67,7 +66,6 @@ class Family:
     budget: tuple[str, ...]
     components: Components = Components()
     answer_type: int = 0
-    behind_prompt: str = ""
     chat_template: str = ""
     unneeded: tuple[str, ...] = ()
     note: str = ""
@@ -187,7 +185,6 @@ FAMILIES: tuple[Family, ...] = (
         "stretched to 224 x 224, 448 x 448 or 896 x 896; 256, 1,024 or 4,096 tokens",
         ("image_processor.size",),
         answer_type=1,
-        behind_prompt="\n",
         chat_template=(
             "{% for message in messages %}{% for part in message['content'] %}"
             "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
@@ -266,9 +263,7 @@ def linear_layers(model: "nn.Module", component: str, suffixes: tuple[str, ...] 
     names = [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear)
-        and component_of(name, family) == component
-        and not name.endswith("lm_head")
+        if isinstance(module, nn.Linear) and component_of(name, family) == component and not name.endswith("lm_head")
     ]
     chosen = [name for name in names if not suffixes or name.rsplit(".", 1)[-1] in suffixes]
     if not names:

@@ -46,8 +46,7 @@ def check_fits(loaded: LoadedModel, examples: ExampleSet) -> Longest:
     index = _longest(prompter, examples)
     example = examples[index]
     batch = prompter.encode_with_answers([examples.image(index)], [example.question.text], [example.question.answer])
-    patch = image_id(loaded.processor, loaded.model.config)
-    n_image_tokens = int((batch["input_ids"] == patch).sum())
+    n_image_tokens = batch["input_ids"].flatten().tolist().count(image_id(loaded.processor, loaded.model.config))
     found = Longest(example.id, batch["input_ids"].shape[1], n_image_tokens, context_of(loaded.model.config))
     if found.context is not None and found.n_tokens > found.context:
         raise InputError(

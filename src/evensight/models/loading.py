@@ -150,7 +150,9 @@ def _check_all_used(loaded: Any, saved: set[str]) -> None:
 
     wanted = set(get_peft_model_state_dict(loaded))
     if wanted != saved:
-        raise ValueError(f"{len(saved - wanted)} of its weights have no place in it, {len(wanted - saved)} are missing")
+        raise ValueError(
+            f"{len(saved - wanted)} of its weights have no place in it, {len(wanted - saved)} are missing"
+        )
 
 
 @contextmanager

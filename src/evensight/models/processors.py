@@ -48,7 +48,9 @@ def load_processor(name: str, source: str, config: Any, **kwargs: Any) -> Any:
 def _check(name: str, processor: Any) -> None:
     kind = type(processor).__name__
     if not hasattr(processor, "image_processor"):
-        raise InputError(f"`{name}` has no image processor (it has a {kind}): expected a chat model that takes images")
+        raise InputError(
+            f"`{name}` has no image processor (it has a {kind}): expected a chat model that takes images"
+        )
     if getattr(processor, "tokenizer", None) is None:
         raise InputError(f"`{name}` has no tokenizer beside its {kind}: expected a chat model that takes images")
     if not getattr(processor, "chat_template", None):

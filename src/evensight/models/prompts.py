@@ -98,7 +98,7 @@ class Prompter:
         last_word = re.search(r"\S+\s*\Z", prompt)
         if last_word is None or not whole.startswith(prompt):
             return "", ""
-        return last_word[0] + self.family.behind_prompt, whole[len(prompt) :].partition(_PROBE)[0]
+        return last_word[0], whole[len(prompt) :].partition(_PROBE)[0]
 
     def n_text_tokens(self, text: str) -> int:
         """How many tokens a text is."""

@@ -8,7 +8,7 @@ can be copied; else each option is computed with its prompt. Both are exact.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -51,7 +51,7 @@ class Scorer:
             if found is None:
                 found = self._separate(images, texts, options)
         starts = [0, *accumulate(map(len, options))]
-        return [found[start:end].tolist() for start, end in zip(starts, starts[1:], strict=False)]
+        return [found[start:end].tolist() for start, end in pairwise(starts)]
 
     def best(
         self, images: Sequence[Image.Image], texts: Sequence[str], options: Sequence[Sequence[str]]
@@ -67,7 +67,7 @@ class Scorer:
         model = self.loaded.model
         batch = self._on_device(self._prompter.encode(images, texts))
         out = model(**batch, use_cache=True, logits_to_keep=1)
-        cache = getattr(out, "past_key_values", None)
+        cache: Any = getattr(out, "past_key_values", None)
         if not hasattr(cache, "reorder_cache"):
             return None
         rows = torch.tensor([k for k, given in enumerate(options) for _ in given], device=model.device)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from tiny_models import BUILDERS, Tiny, save_tiny
 
 from evensight.models.loading import load
+from tiny_models import BUILDERS, Tiny, save_tiny
 
 
 @pytest.fixture(autouse=True)

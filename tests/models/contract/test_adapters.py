@@ -6,7 +6,6 @@ from typing import Any
 import peft
 import pytest
 import torch
-from tiny_models import TEXTS, Tiny, pictures
 from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
@@ -14,6 +13,7 @@ from evensight.annotations import AREAS
 from evensight.errors import InputError
 from evensight.models.families import component_of, linear_layers, parameter_table
 from evensight.models.loading import LoadedModel, load, quiet_transformers
+from tiny_models import TEXTS, Tiny, pictures
 
 COMPONENTS = ("language", "projector", "vision")
 WITHOUT_LINEAR_LAYERS = {("gemma3", "projector")}

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from tiny_models import TEXTS, Tiny, pictures
 
 from evensight.annotations import AREAS
 from evensight.models.families import family_of
 from evensight.models.prompts import IGNORED, image_id
+from tiny_models import TEXTS, Tiny, pictures
 
 GAPS = {"llava": " ", "llava_next": " ", "smolvlm": " ", "idefics3": " "}
 """What stands between a prompt that ends on "Assistant:" and the answer."""
@@ -98,7 +98,8 @@ def test_the_end_of_an_answer_is_one_of_its_family(tiny: Tiny) -> None:
 def test_an_image_has_its_tokens(tiny: Tiny) -> None:
     ids = tiny.prompter.encode(pictures(1), ["Where?"])["input_ids"]
     patch = image_id(tiny.loaded.processor, tiny.loaded.model.config)
-    assert (ids == patch).sum() == N_IMAGE_TOKENS[tiny.model_type]
+    assert patch is not None
+    assert ids.eq(patch).sum() == N_IMAGE_TOKENS[tiny.model_type]
 
 
 def test_nothing_is_truncated(tiny: Tiny) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from image_layouts import picture_of, slots_of
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from tiny_models import TEXTS, Tiny, pictures
 from torch import Tensor
 
 from evensight.models.prompts import image_id
+from image_layouts import picture_of, slots_of
+from tiny_models import TEXTS, Tiny, pictures
 
 ATOL = 1e-4
 """How far the logits of one question may lie apart in different batches, in float32; they are of order 1."""
@@ -33,7 +33,8 @@ def test_the_tensors_hold_the_picture(tiny: Tiny) -> None:
 def test_mirroring_the_picture_mirrors_what_the_tensors_hold(tiny: Tiny) -> None:
     [image] = pictures(1)
     held, mirrored = (
-        picture_of(tiny.model_type, tiny.prompter.encode([one], ["Where?"])) for one in (image, ImageOps.mirror(image))
+        picture_of(tiny.model_type, tiny.prompter.encode([one], ["Where?"]))
+        for one in (image, ImageOps.mirror(image))
     )
     step = 1.01 / 255 / np.min(tiny.loaded.processor.image_processor.image_std)
     np.testing.assert_allclose(mirrored, held[:, ::-1], atol=step)  # scaling rounds to whole shades
@@ -92,7 +93,9 @@ def _last_logits(tiny: Tiny, images: Sequence[Image.Image], texts: Sequence[str]
 
 
 def test_pictures_of_several_sizes_share_a_batch(tiny: Tiny) -> None:
-    images = [one.crop((0, 0, *size)) for one, size in zip(pictures(3), [(112, 56), (56, 112), (112, 112)], strict=True)]
+    images = [
+        one.crop((0, 0, *size)) for one, size in zip(pictures(3), [(112, 56), (56, 112), (112, 112)], strict=True)
+    ]
     together = _last_logits(tiny, images, TEXTS)
     for k in range(3):
         [alone] = _last_logits(tiny, [images[k]], [TEXTS[k]])

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from PIL import Image
-from tiny_models import TEXTS, Tiny, pictures
 
 from evensight.annotations import AREAS
 from evensight.models.predict import Predictor
 from evensight.models.scoring import Scorer
+from tiny_models import TEXTS, Tiny, pictures
 
 OPTIONS = [AREAS[:3], ("center",), AREAS]
 
@@ -33,7 +33,10 @@ def test_a_score_is_the_sum_over_the_tokens(tiny: Tiny) -> None:
 
 def test_generating_and_scoring_agree_on_what_was_learned(tiny: Tiny) -> None:
     loaded, answers = tiny.fresh(), ["top left", "center", "bottom right"]
-    shown, texts = [pictures(1)[0], *(Image.new("RGB", (112, 112), grey) for grey in ("black", "white"))], ["Where?"] * 3
+    shown, texts = (
+        [pictures(1)[0], *(Image.new("RGB", (112, 112), grey) for grey in ("black", "white"))],
+        ["Where?"] * 3,
+    )
     batch = tiny.prompter.encode_with_answers(shown, texts, answers)
     optimizer = torch.optim.AdamW(loaded.model.parameters(), 5e-3)
     loaded.model.train()
