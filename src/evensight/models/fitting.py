@@ -24,12 +24,14 @@ class Longest:
     """The longest of a set's examples, in tokens.
 
     Attributes:
+        index: Its place in the set.
         example: Its id.
         n_tokens: The prompt's and the answer's.
         n_image_tokens: How many of them stand for patches of the image.
         context: How many the model can take; None if it doesn't say.
     """
 
+    index: int
     example: str
     n_tokens: int
     n_image_tokens: int
@@ -47,7 +49,7 @@ def check_fits(loaded: LoadedModel, examples: ExampleSet) -> Longest:
     example = examples[index]
     batch = prompter.encode_with_answers([examples.image(index)], [example.question.text], [example.question.answer])
     n_image_tokens = batch["input_ids"].flatten().tolist().count(image_id(loaded.processor, loaded.model.config))
-    found = Longest(example.id, batch["input_ids"].shape[1], n_image_tokens, context_of(loaded.model.config))
+    found = Longest(index, example.id, batch["input_ids"].shape[1], n_image_tokens, context_of(loaded.model.config))
     if found.context is not None and found.n_tokens > found.context:
         raise InputError(
             f"the example `{found.example}` has {found.n_tokens:,} tokens, {found.n_image_tokens:,} of them for its "
