@@ -33,7 +33,9 @@ def assert_one_line(done: subprocess.CompletedProcess[str]) -> None:
     assert done.stderr.startswith("evensight: ")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "embedded train", "embedded card", "models list", "models inspect", *PHOTOS])
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, "embedded train", "embedded card", "models list", "models inspect", *PHOTOS]
+)
 def test_every_command_has_help_with_an_example(command: str) -> None:
     shown = CliRunner().invoke(cli.app, [*command.split(), "--help"])
     assert shown.exit_code == 0

@@ -5,9 +5,9 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from evensight import cli
+from evensight.datasets.scene_examples import SceneExamples
 from evensight.models.families import FAMILIES
 from evensight.scenes.compose import SceneDesign
-from evensight.datasets.scene_examples import SceneExamples
 from evensight.storage.stored import store
 
 

@@ -58,10 +58,12 @@ def inspect_model(
 
     Example: `evensight models inspect embedded --data data/civet-train`
     """
+    from evensight.models.hub import code_allowed
     from evensight.models.inspection import inspect
     from evensight.models.loading import load
 
-    loaded = load(model, adapter, allow_code=allow_code)
+    with code_allowed(allow_code):
+        loaded = load(model, adapter)
     image, text, answer = _sample() if data is None else _longest(loaded, data)
     _print(loaded, inspect(loaded, image, text, answer), f"{image.width} x {image.height} px")
 

@@ -85,12 +85,18 @@ def _counted(n: int) -> Iterable[int]:
 
 def _image_counter(prompter: Prompter) -> Callable[[int, int], int]:
     """Counts the tokens of an image by its size: by the processor's own rule, or by encoding a black one."""
-    rule = getattr(prompter.processor, "_get_num_multimodal_tokens", None)
 
     def count(height_px: int, width_px: int) -> int:
-        if rule is not None:
-            return int(rule(image_sizes=[(height_px, width_px)])["num_image_tokens"][0])
-        return int(prompter.encode([Image.new("RGB", (width_px, height_px))], [""])["input_ids"].shape[1])
+        try:
+            sizes = {"image_sizes": [(height_px, width_px)]}
+            return int(prompter.processor._get_num_multimodal_tokens(**sizes)["num_image_tokens"][0])
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ):  # SmolVLM has no rule; SigLIP's settings fit no other
+            return int(prompter.encode([Image.new("RGB", (width_px, height_px))], [""])["input_ids"].shape[1])
 
     return count
 

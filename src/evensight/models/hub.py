@@ -6,7 +6,11 @@ the whole commit, for a branch or a tag can be moved; it must be that repository
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,30 @@ _MAY_NAME_CODE = (
     "video_preprocessor_config.json",
     "tokenizer_config.json",
 )
+
+
+_code_allowed: ContextVar[bool] = ContextVar("code_allowed", default=False)
+
+
+@contextmanager
+def code_allowed(allowed: bool) -> Iterator[None]:
+    """While the block runs, `loading.load` may run code of a checkpoint, under the rule above, if `allowed`."""
+    token = _code_allowed.set(allowed)
+    try:
+        yield
+    finally:
+        _code_allowed.reset(token)
+
+
+def may_run_code(name: str, given: "HubId | None") -> bool:
+    """Whether the user allows code of a checkpoint.
+
+    Raises:
+        InputError: It is allowed, but it is not a checkpoint of the Hub with its commit, or its code is another's.
+    """
+    if _code_allowed.get():
+        _check_code(name, given)
+    return _code_allowed.get()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +71,11 @@ def hub_id(name: str) -> HubId | None:
     return None if found is None or name.startswith(".") else HubId(found["repository"], found["revision"])
 
 
+@lru_cache(maxsize=64)
 def pinned(given: HubId) -> HubId:
-    """The same repository at the commit that its revision stands for now; without a network, in the local cache.
+    """The same repository at the commit that its revision stands for; without a network, in the local cache.
+
+    Asked once in a process, so that what is loaded is what was identified.
 
     Raises:
         InputError: The commit can't be known.
@@ -54,7 +85,7 @@ def pinned(given: HubId) -> HubId:
     known = _asked(given) or _cached(given)
     if known is None:
         raise InputError(
-            f"the commit of `{given.repository}` is not known: it is not in the local cache, and the Hub can't be "
+            f"the commit of `{_shown(given)}` is not known: it is not in the local cache, and the Hub can't be "
             "asked; go online, or name a local folder"
         )
     return HubId(given.repository, known)
@@ -88,12 +119,7 @@ def _cached(given: HubId) -> str | None:
     return Path(path).parent.name if isinstance(path, str) else None
 
 
-def check_code(name: str, given: HubId | None) -> None:
-    """Checks that code of a checkpoint may run, where the user allows it.
-
-    Raises:
-        InputError: It is not a checkpoint of the Hub with its commit, or its code is another repository's.
-    """
+def _check_code(name: str, given: HubId | None) -> None:
     if given is None or not given.is_pinned:
         raise InputError(
             f"code of `{name}` is not run: allowing it takes a checkpoint of the Hub with its whole commit, "

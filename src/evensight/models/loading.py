@@ -1,8 +1,8 @@
 """Loading a model and its processor: the embedded one, a local folder, or a checkpoint of the Hub.
 
 Everything goes through the Auto classes; code from a checkpoint is run only if the user allows it and names the
-commit (`hub`). A model is known by the hash of its files (local) or its Hub commit, its processor by the hash of what
-it would save.
+commit (`hub.code_allowed`). A model is known by the hash of its files (local) or its Hub commit, its processor by the
+hash of what it would save.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 
 from evensight.errors import InputError
 from evensight.models.families import Family, family_of
-from evensight.models.hub import HubId, check_code, names_code
+from evensight.models.hub import HubId, may_run_code, names_code
 from evensight.models.identity import adapter_folder, check_base, checkpoint, identify, model_source
 from evensight.runs import hash_files, hash_json, one_line, read_json
 
@@ -55,13 +55,12 @@ class LoadedModel:
         return family_of(self.model.config.model_type)
 
 
-def load(name: str, adapter: Path | None = None, *, allow_code: bool = False) -> LoadedModel:
+def load(name: str, adapter: Path | None = None) -> LoadedModel:
     """Loads a model with its processor.
 
     Args:
         name: `embedded`, a local folder, or a Hub id (`OWNER/NAME` or `OWNER/NAME@REVISION`).
         adapter: The folder of a fine-tuning run or of a PEFT adapter to put on it.
-        allow_code: Whether code of the checkpoint may run; it must be a Hub id with its whole commit.
 
     Raises:
         InputError: Something that is needed is not there or can't be read; the message says what.
@@ -69,8 +68,7 @@ def load(name: str, adapter: Path | None = None, *, allow_code: bool = False) ->
     import torch
 
     source, given = model_source(name), checkpoint(name)
-    if allow_code:
-        check_code(name, given)
+    allow_code = may_run_code(name, given)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     with quiet_transformers(), _explained(name, source, given, allow_code):
@@ -118,6 +116,7 @@ def processor_hash(processor: Any) -> str:
     """
     with tempfile.TemporaryDirectory() as folder:
         processor.save_pretrained(folder)
+        (Path(folder) / "video_preprocessor_config.json").unlink(missing_ok=True)
         path = Path(folder) / "processor_config.json"
         config = read_json(path, "processor's configuration") if path.exists() else {}
         if config.pop("video_processor", None) is not None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tiny_models import TEXTS, Tiny, pictures
 from typing_extensions import override
 
 from evensight.annotations import PAPER_GRID, Box, Cell, Frame
@@ -13,6 +12,7 @@ from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.errors import InputError
 from evensight.models.fitting import check_fits
 from evensight.questions.tasks import Question
+from tiny_models import TEXTS, Tiny, pictures
 
 SIZES_WH = [(112, 112), (56, 112), (150, 70), (112, 56)]
 
