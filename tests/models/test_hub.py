@@ -137,7 +137,8 @@ HUB_RUN = """
 import sys
 from evensight.models.loading import identify, load
 name = sys.argv[1]
-print(identify(name)["model"], load(name).hashes["model"], load(f"{name}@v1").hashes["model"])
+older = load(f"{name}@v1")
+print(identify(name)["model"], load(name).hashes["model"], older.hashes["model"], older.base, load("embedded").base)
 """
 
 
@@ -152,7 +153,8 @@ def test_a_cached_checkpoint_loads_by_its_commit(tmp_path: Path) -> None:
     environment.pop("HF_HUB_CACHE", None)
     command = [sys.executable, "-c", HUB_RUN, "some/model"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.stdout.split() == [f"some/model@{NEW}", f"some/model@{NEW}", f"some/model@{OLD}"], done.stderr
+    expected = [f"some/model@{NEW}", f"some/model@{NEW}", f"some/model@{OLD}", "some/model", "embedded"]
+    assert done.stdout.split() == expected, done.stderr
 
 
 def test_an_adapter_of_another_checkpoint_is_refused(

@@ -1,6 +1,6 @@
 """A tiny model of each family, on disk as a checkpoint is: real architecture and processor, random weights.
 
-The chat templates are of the form that the released checkpoints have, with what is odd about it.
+The words and chat templates are of the released checkpoints' form (`chat_templates`, `tiny_tokenizers`).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ import transformers
 from PIL import Image
 from transformers import AutoConfig, AutoModelForImageTextToText
 
+from chat_templates import GEMMA, IDEFICS, MISTRAL, MOLMO, ONEVISION, SYSTEM, VICUNA, chatml
 from evensight.models.families import component_of
 from evensight.models.loading import LoadedModel, load, quiet_transformers
 from evensight.models.processors import image_only, processor_class
@@ -27,84 +28,6 @@ _TILE_PX = 56
 _PATCH_PX = 14
 _WIDTH = 32
 _PINPOINTS = [[56, 112], [112, 56], [112, 112]]
-
-_CHATML = (
-    "{% for message in messages %}HEAD<|im_start|>{{ message['role'] }}\n"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}{% if part['type'] == 'image' %}IMAGE{% elif part['type'] == 'text' %}"
-    "{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-_SYSTEM = (
-    "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
-    "{% endif %}"
-)
-_TYPED = "{% for part in message['content'] | selectattr('type', 'equalto', 'KIND') %}"
-_IMAGES = _TYPED.replace("KIND", "image") + "{{ '<image>\n' }}{% endfor %}"
-_TEXTS = _TYPED.replace("KIND", "text")
-
-
-def chatml(image: str, head: str = "") -> str:
-    """Qwen's form."""
-    return _CHATML.replace("IMAGE", image).replace("HEAD", head)
-
-
-_VICUNA = (
-    "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': ' }}{% endif %}"
-    + _IMAGES
-    + "{% if message['role'] != 'assistant' %}"
-    + _TEXTS
-    + "{{ part['text'] + ' ' }}{% endfor %}{% else %}"
-    + _TEXTS
-    + "{% generation %}{{ part['text'] + ' ' }}{% endgeneration %}{% endfor %}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
-)
-"""LLaVA-1.5's: the answer ends on a space, and on no token."""
-
-_MISTRAL = (
-    "{% for message in messages %}{% if message['role'] == 'user' %}{{ '[INST] ' }}"
-    + _IMAGES
-    + _TEXTS
-    + "{{ part['text'] }}{% endfor %}{{ ' [/INST]' }}{% elif message['role'] == 'assistant' %}"
-    "{{ ' ' + message['content'][0]['text'] + '<\\s>' }}{% endif %}{% endfor %}"
-)
-r"""LLaVA-NeXT's with Mistral: what ends the answer is no token but the letters `<\s>`."""
-
-_ONEVISION = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + ' ' }}"
-    + _IMAGES.replace("<image>\n", "<image>")
-    + "{% if message['role'] != 'assistant' %}"
-    + _TEXTS
-    + "{{ '\n' + part['text'] }}{% endfor %}{% else %}"
-    + _TEXTS
-    + "{% generation %}{{ '\n' + part['text'] }}{% endgeneration %}{% endfor %}{% endif %}"
-    "{{ '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-"""LLaVA-OneVision's: a space behind the role in turns, none in the prompt."""
-
-_IDEFICS = (
-    "BOS{% for message in messages %}{{ message['role'].capitalize() }}"
-    "{% if message['content'][0]['type'] == 'image' %}{{ ':' }}{% else %}{{ ': ' }}{% endif %}"
-    "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}"
-    "{% elif part['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
-
-_GEMMA = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %}{% set role = 'model' %}"
-    "{% else %}{% set role = message['role'] %}{% endif %}"
-    "{{ '<start_of_turn>' + role + '\n' }}{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}{{ '<start_of_image>' }}{% elif part['type'] == 'text' %}"
-    "{{ part['text'] | trim }}{% endif %}{% endfor %}{{ '<end_of_turn>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
-)
-
-_MOLMO = (
-    "{% for message in messages %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<|image|>"
-    "{% endif %}{% endfor %}{% endfor %}" + chatml("")
-)
-"""Molmo2's: images come before all turns."""
 
 
 def _text(tokenizer: Any, **more: Any) -> dict[str, Any]:
@@ -159,7 +82,7 @@ def _qwen(model_type: str) -> tuple[Any, Any]:
         patch_size=patch_px,
         size={"shortest_edge": side_px**2, "longest_edge": side_px**2},
     )
-    template = chatml("<|vision_start|><|image_pad|><|vision_end|>", "" if model_type == "qwen3_vl" else _SYSTEM)
+    template = chatml("<|vision_start|><|image_pad|><|vision_end|>", "" if model_type == "qwen3_vl" else SYSTEM)
     processor = image_only(processor_class(model_type))(images, tokenizer, None, chat_template=template)
     text = _text(
         tokenizer,
@@ -203,7 +126,7 @@ def _llava() -> tuple[Any, Any]:
         crop_size={"height": _TILE_PX, "width": _TILE_PX},
     )
     processor = transformers.LlavaProcessor(
-        images, tokenizer, _PATCH_PX, "default", chat_template=_VICUNA, num_additional_image_tokens=1
+        images, tokenizer, _PATCH_PX, "default", chat_template=VICUNA, num_additional_image_tokens=1
     )
     config = transformers.LlavaConfig(
         text_config=_text(tokenizer, model_type="llama"),
@@ -227,7 +150,7 @@ def _llava_next() -> tuple[Any, Any]:
         image_grid_pinpoints=_PINPOINTS,
     )
     processor = transformers.LlavaNextProcessor(
-        images, tokenizer, _PATCH_PX, "default", chat_template=_MISTRAL, num_additional_image_tokens=1
+        images, tokenizer, _PATCH_PX, "default", chat_template=MISTRAL, num_additional_image_tokens=1
     )
     config = transformers.LlavaNextConfig(
         text_config=_text(tokenizer, model_type="mistral"),
@@ -247,7 +170,7 @@ def _llava_onevision() -> tuple[Any, Any]:
         image_grid_pinpoints=_PINPOINTS,
     )
     processor = image_only(processor_class("llava_onevision"))(
-        images, tokenizer, None, num_image_tokens=16, vision_feature_select_strategy="full", chat_template=_ONEVISION
+        images, tokenizer, None, num_image_tokens=16, vision_feature_select_strategy="full", chat_template=ONEVISION
     )
     config = transformers.LlavaOnevisionConfig(
         text_config=_text(tokenizer, model_type="qwen2"),
@@ -303,7 +226,7 @@ def _idefics(model_type: str) -> tuple[Any, Any]:
         size={"longest_edge": SIDE_PX},
         max_image_size={"longest_edge": _TILE_PX},
     )
-    cls, template = processor_class(model_type), _IDEFICS.replace("BOS", bos)
+    cls, template = processor_class(model_type), IDEFICS.replace("BOS", bos)
     if model_type == "idefics3":
         processor = cls(images, tokenizer, image_seq_len=4, chat_template=template)
     else:
@@ -366,7 +289,7 @@ def _gemma3() -> tuple[Any, Any]:
         "gemma3.image_processing_pil_gemma3:Gemma3ImageProcessorPil",
         size={"height": _TILE_PX, "width": _TILE_PX},
     )
-    processor = transformers.Gemma3Processor(images, tokenizer, chat_template=_GEMMA, image_seq_length=4)
+    processor = transformers.Gemma3Processor(images, tokenizer, chat_template=GEMMA, image_seq_length=4)
     ids = dict(zip(("boi", "eoi", "image"), tokenizer.convert_tokens_to_ids(turns[2:]), strict=True))
     config = transformers.Gemma3Config(
         text_config=_text(tokenizer, head_dim=16, query_pre_attn_scalar=16, sliding_window=64, num_hidden_layers=3)
@@ -387,7 +310,7 @@ def _molmo2() -> tuple[Any, Any]:
     images = image_processor()(
         size={"height": _TILE_PX, "width": _TILE_PX}, patch_size=_PATCH_PX, overlap_margins=[1, 1], max_crops=9
     )
-    processor = image_only(processor_class("molmo2"))(images, None, tokenizer, chat_template=_MOLMO)
+    processor = image_only(processor_class("molmo2"))(images, None, tokenizer, chat_template=MOLMO)
     ids = dict(zip(extra, tokenizer.convert_tokens_to_ids(extra), strict=True))
     vision = _vision(num_hidden_layers=2, num_key_value_heads=2, head_dim=16, image_size=[_TILE_PX] * 2)
     heads = {"hidden_size": _WIDTH, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16}

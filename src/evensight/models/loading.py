@@ -17,7 +17,7 @@ from typing import Any
 
 from evensight.errors import InputError
 from evensight.models.families import Family, family_of
-from evensight.models.hub import HubId, may_run_code, names_code
+from evensight.models.hub import HubId, hub_id, may_run_code, names_code
 from evensight.models.identity import adapter_folder, check_base, checkpoint, identify, model_source
 from evensight.runs import hash_files, hash_json, one_line, read_json
 
@@ -48,6 +48,12 @@ class LoadedModel:
     model: Any
     processor: Any
     hashes: dict[str, str]
+
+    @property
+    def base(self) -> str:
+        """What an adapter for it names as its base model: its name, without a revision, as PEFT expects it."""
+        given = hub_id(self.hashes["model"])
+        return self.name if given is None else given.repository
 
     @property
     def family(self) -> Family:
