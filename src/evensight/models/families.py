@@ -187,7 +187,8 @@ FAMILIES: tuple[Family, ...] = (
         answer_type=1,
         chat_template=(
             "{% for message in messages %}{% for part in message['content'] %}"
-            "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
+            "{% if part['type'] == 'image' %}<image>{% else %}"
+            "{% if message['role'] == 'user' %}answer en {% endif %}{{ part['text'] }}{% endif %}"
             "{% endfor %}{% if message['role'] == 'assistant' %}<eos>{% endif %}{% endfor %}"
         ),
         note="attends in both directions over type 0: an answer of type 0 would be seen by what predicts it",

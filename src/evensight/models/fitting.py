@@ -15,7 +15,7 @@ from evensight.errors import InputError
 from evensight.models.loading import LoadedModel
 from evensight.models.prompts import Prompter, image_id
 
-MOST_COUNTED = 100_000
+MOST_COUNTED = 50_000
 """Of larger sets as many examples are counted, evenly spread: they are drawn, in one size."""
 
 

@@ -15,6 +15,7 @@ from evensight.questions.tasks import Question
 from tiny_models import TEXTS, Tiny, pictures
 
 SIZES_WH = [(112, 112), (56, 112), (150, 70), (112, 56)]
+LYING_AND_STANDING_WH = [(112, 56), (56, 112)]
 
 
 class Pictures(ExampleSet):
@@ -48,10 +49,11 @@ def n_tokens(tiny: Tiny, examples: ExampleSet, index: int) -> int:
 
 
 def test_the_longest_example_is_found(tiny: Tiny) -> None:
-    for texts in (["Where?"] * 4, [TEXTS[0]] * 4, ["Where?", TEXTS[2], TEXTS[0], "Where?"]):
-        examples = Pictures(SIZES_WH, texts)
+    mixed = ["Where?", TEXTS[2], TEXTS[0], "Where?"]
+    for sizes_wh, texts in ((SIZES_WH, ["Where?"] * 4), (SIZES_WH, mixed), (LYING_AND_STANDING_WH, ["Where?"] * 2)):
+        examples = Pictures(sizes_wh, texts)
         found = check_fits(tiny.loaded, examples)
-        lengths = [n_tokens(tiny, examples, k) for k in range(4)]
+        lengths = [n_tokens(tiny, examples, k) for k in range(len(sizes_wh))]
         assert found.n_tokens == max(lengths)
         assert lengths[found.index] == max(lengths)
         assert found.example == f"e{found.index}"

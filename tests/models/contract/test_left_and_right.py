@@ -1,6 +1,6 @@
 """Contract 3, the longer part: a model that is trained for a minute tells left from right, and top from bottom.
 
-`make families` runs it: about a minute for each family. The pictures are tested as they were never shown.
+`make families` runs it: up to a minute a family. What it is asked about at the end was never shown before.
 """
 
 import os
