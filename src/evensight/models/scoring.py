@@ -72,6 +72,9 @@ class Scorer:
             return None
         rows = torch.tensor([k for k, given in enumerate(options) for _ in given], device=model.device)
         ids, there = self._answers([option for given in options for option in given], model.device)
+        first = out.logits[rows, -1:]
+        if ids.shape[1] == 1:
+            return _log_likelihood(first, ids, there)
         cache.reorder_cache(rows)
         mask = torch.cat([batch["attention_mask"][rows], there[:, :-1]], dim=1)
         later = model(
@@ -81,7 +84,7 @@ class Scorer:
             use_cache=True,
             **_positions(model, mask, ids.shape[1] - 1, rows),
         ).logits
-        return _log_likelihood(torch.cat([out.logits[rows, -1:], later], dim=1), ids, there)
+        return _log_likelihood(torch.cat([first, later], dim=1), ids, there)
 
     def _separate(
         self, images: Sequence[Image.Image], texts: Sequence[str], options: Sequence[Sequence[str]]
