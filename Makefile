@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format fuzz bench bench-photos gallery placing exports ray seeds clean
+.PHONY: help setup demo test check format fuzz families bench bench-photos gallery placing exports ray seeds clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ format: $(READY)  ## format the code
 
 fuzz: $(READY)  ## 10,000 made folders of photographs with arbitrary trouble (about 6 minutes)
 	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 $(BIN)/python -m pytest tests/photos/test_fuzz.py
+
+families: $(READY)  ## a model of each family learns left from right (about 3 minutes)
+	HF_HUB_OFFLINE=1 EVENSIGHT_FAMILIES=1 $(BIN)/python -m pytest -s tests/models/contract/test_left_and_right.py
 
 bench: $(READY)  ## how fast scenes are made; writes docs/benchmark-scenes.md (about 6 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/scenes.py --table docs/benchmark-scenes.md

@@ -33,7 +33,9 @@ def assert_one_line(done: subprocess.CompletedProcess[str]) -> None:
     assert done.stderr.startswith("evensight: ")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "embedded train", "embedded card", *PHOTOS])
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, "embedded train", "embedded card", "models list", "models inspect", *PHOTOS]
+)
 def test_every_command_has_help_with_an_example(command: str) -> None:
     shown = CliRunner().invoke(cli.app, [*command.split(), "--help"])
     assert shown.exit_code == 0
@@ -42,7 +44,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 def test_help_names_all_commands() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"]).output
-    assert all(command in shown for command in (*COMMANDS, "embedded", "photos"))
+    assert all(command in shown for command in (*COMMANDS, "embedded", "photos", "models"))
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -8,22 +8,11 @@ import torch
 import transformers
 
 from evensight.errors import InputError
-from evensight.models.families import component_of, linear_layers, parameter_table
+from evensight.models.families import FAMILIES as ROWS
+from evensight.models.families import UNLISTED, component_of, family_of, linear_layers, parameter_table
+from tiny_models import BUILDERS
 
-FAMILIES = (
-    "llava",
-    "llava_next",
-    "llava_onevision",
-    "qwen2_vl",
-    "qwen2_5_vl",
-    "qwen3_vl",
-    "internvl",
-    "paligemma",
-    "gemma3",
-    "idefics3",
-    "smolvlm",
-    "molmo2",
-)
+FAMILIES = tuple(family.model_type for family in ROWS)
 ATTENTION = ("q_proj", "k_proj", "v_proj")
 
 
@@ -61,6 +50,21 @@ def test_the_layer_of_the_logits_is_never_adapted(family: str) -> None:
 def test_a_projector_inside_the_tower_is_not_vision(family: str) -> None:
     assert all("merger" in name for name in linear_layers(architecture(family), "projector"))
     assert not any("merger" in name for name in linear_layers(architecture(family), "vision"))
+
+
+def test_every_row_has_its_contract() -> None:
+    assert sorted(FAMILIES) == sorted(BUILDERS)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_names_of_all_families_find_the_same_parts(family: str) -> None:
+    names = [name for name, _ in architecture(family).named_parameters()]
+    assert [component_of(name) for name in names] == [component_of(name, family_of(family)) for name in names]
+
+
+def test_a_model_type_without_a_row_has_the_names_of_all() -> None:
+    assert family_of("unheard_of") is UNLISTED
+    assert all(set(row.components.vision) <= set(UNLISTED.components.vision) for row in ROWS)
 
 
 def test_component_of_names() -> None:

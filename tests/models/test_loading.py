@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 
 from evensight.errors import InputError
 from evensight.models.embedded import EMBEDDED_FOLDER, build
-from evensight.models.loading import LoadedModel, identify, load, model_source, writing_weights
+from evensight.models.loading import LoadedModel, identify, load, model_source, processor_hash, writing_weights
 
 
 @pytest.fixture
@@ -43,6 +43,18 @@ def test_the_processor_hash_sees_the_normalisation(copied: Path, embedded: Loade
     (config.get("image_processor") or config)["image_mean"] = [0.1, 0.1, 0.1]
     path.write_text(json.dumps(config))
     assert load(str(copied)).hashes["processor"] != embedded.hashes["processor"]
+
+
+def test_the_processor_hash_is_the_same_with_its_part_for_videos(embedded: LoadedModel) -> None:
+    class WithVideos:
+        def save_pretrained(self, folder: str) -> None:
+            embedded.processor.save_pretrained(folder)
+            path = Path(folder) / "processor_config.json"
+            config = json.loads(path.read_text()) | {"video_processor": {"fps": 2.0}}
+            path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+            (Path(folder) / "video_preprocessor_config.json").write_text("{}")
+
+    assert processor_hash(WithVideos()) == embedded.hashes["processor"]
 
 
 def test_a_folder_without_weights_is_refused(copied: Path) -> None:

@@ -18,6 +18,7 @@ from evensight.cli.export import export
 from evensight.cli.finetune import finetune
 from evensight.cli.generate import generate
 from evensight.cli.import_ import import_
+from evensight.cli.models import models
 from evensight.cli.photos import photos
 from evensight.cli.report import report
 from evensight.cli.study import study
@@ -37,6 +38,7 @@ for _command in (designs, generate, audit, export, finetune, evaluate, report, s
 app.add_typer(photos, name="photos")
 app.add_typer(import_, name="import")
 app.add_typer(embedded, name="embedded")
+app.add_typer(models, name="models")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,25 +1,36 @@
 """Loading a model and its processor: the embedded one, a local folder, or a checkpoint of the Hub.
 
-Everything goes through the Auto classes; code from a checkpoint is never run. A model is known by the hash of
-its files (local) or its Hub commit, its processor by the hash of what it would save.
+Everything goes through the Auto classes; code from a checkpoint is run only if the user allows it and names the
+commit (`hub.code_allowed`). A model is known by the hash of its files (local) or its Hub commit, its processor by the
+hash of what it would save.
 """
 
 import json
 import logging
-import re
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from evensight.errors import InputError
-from evensight.models.embedded import EMBEDDED, EMBEDDED_FOLDER
-from evensight.runs import MANIFEST_NAME, RunFolder, hash_files, hash_json, one_line, read_json
+from evensight.models.families import Family, family_of
+from evensight.models.hub import HubId, hub_id, may_run_code, names_code
+from evensight.models.identity import adapter_folder, check_base, checkpoint, identify, model_source
+from evensight.runs import hash_files, hash_json, one_line, read_json
+
+__all__ = [
+    "LoadedModel",
+    "adapter_folder",
+    "identify",
+    "load",
+    "model_source",
+    "processor_hash",
+    "quiet_transformers",
+    "writing_weights",
+]
 
 
 @dataclass(frozen=True)
@@ -38,149 +49,115 @@ class LoadedModel:
     processor: Any
     hashes: dict[str, str]
 
+    @property
+    def base(self) -> str:
+        """What an adapter for it names as its base model: its name, without a revision, as PEFT expects it."""
+        given = hub_id(self.hashes["model"])
+        return self.name if given is None else given.repository
+
+    @property
+    def family(self) -> Family:
+        """What is known of its family."""
+        return family_of(self.model.config.model_type)
+
 
 def load(name: str, adapter: Path | None = None) -> LoadedModel:
     """Loads a model with its processor.
 
     Args:
-        name: `embedded`, a local folder, or a Hub id.
+        name: `embedded`, a local folder, or a Hub id (`OWNER/NAME` or `OWNER/NAME@REVISION`).
         adapter: The folder of a fine-tuning run or of a PEFT adapter to put on it.
 
     Raises:
         InputError: Something that is needed is not there or can't be read; the message says what.
     """
     import torch
-    import transformers
 
-    source = model_source(name)
+    source, given = model_source(name), checkpoint(name)
+    allow_code = may_run_code(name, given)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    with quiet_transformers(), _explained(name):
-        processor = transformers.AutoProcessor.from_pretrained(source, trust_remote_code=False)
-        model = transformers.AutoModelForImageTextToText.from_pretrained(
-            source, dtype=dtype, use_safetensors=True, trust_remote_code=False
-        )
-    tokenizer = getattr(processor, "tokenizer", None)
-    if tokenizer is None or not getattr(processor, "chat_template", None):
-        raise InputError(f"`{name}` has no processor with a chat template: expected a chat model that takes images")
-    tokenizer.padding_side = "left"
+    with quiet_transformers(), _explained(name, source, given, allow_code):
+        model, processor = _from_pretrained(name, source, given, allow_code, dtype)
     if adapter is not None:
-        _check_base(name, adapter)
+        check_base(name, adapter)
         model = _with_adapter(model, adapter)
     hashes = identify(name, adapter) | {"processor": processor_hash(processor)}
-    if not Path(source).is_dir():
-        hashes["model"] = f"{name}@{getattr(model.config, '_commit_hash', None) or 'unknown'}"
     return LoadedModel(name, model.to(device).eval(), processor, hashes)
 
 
-def model_source(name: str) -> str:
-    """Where `from_pretrained` finds the model of that name.
+def _from_pretrained(name: str, source: str, given: HubId | None, allow_code: bool, dtype: Any) -> tuple[Any, Any]:
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
-    Raises:
-        InputError: It is a local folder without a model in it.
-    """
-    if name == EMBEDDED:
-        if not (EMBEDDED_FOLDER / "model.safetensors").exists():
-            raise InputError(
-                f"the embedded model's weights are not in `{EMBEDDED_FOLDER}`: install evensight again, "
-                f"or train them by `evensight embedded train --out {EMBEDDED_FOLDER}`"
-            )
-        return str(EMBEDDED_FOLDER)
-    folder = Path(name)
-    if not folder.exists():
-        if name.startswith((".", "/", "~")) or name.count("/") != 1:
-            raise InputError(f"the model `{name}` is not there: expected `{EMBEDDED}`, a folder, or a Hub id")
-        return name
-    if not (folder / "config.json").exists():
-        raise InputError(f"`{folder}` has no config.json: expected the folder of a transformers model")
-    if not any(folder.glob("*.safetensors")):
-        pickles = any(folder.glob("*.bin"))
+    from evensight.models.processors import load_processor
+    from evensight.models.prompts import check_template
+
+    pinned = {} if given is None else {"revision": given.revision}
+    if allow_code and given is not None:
+        pinned["code_revision"] = given.revision
+    config = AutoConfig.from_pretrained(source, trust_remote_code=allow_code, **pinned)
+    _check_kind(name, config, allow_code)
+    processor = load_processor(name, source, config, trust_remote_code=allow_code, **pinned)
+    check_template(name, processor, config)
+    model = AutoModelForImageTextToText.from_pretrained(
+        source, dtype=dtype, use_safetensors=True, trust_remote_code=allow_code, **pinned
+    )
+    return model, processor
+
+
+def _check_kind(name: str, config: Any, allow_code: bool) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as KNOWN
+
+    if config.model_type not in KNOWN and not (allow_code and getattr(config, "auto_map", None)):
         raise InputError(
-            f"`{folder}` has no weights as safetensors"
-            + (", only pickles, which can run code; convert them first" if pickles else "")
-            + ": expected model.safetensors beside its config.json"
+            f"`{name}` is a `{config.model_type}`, which takes no images: expected a model that answers questions "
+            "about an image (`evensight models list`)"
         )
-    return str(folder)
-
-
-def identify(name: str, adapter: Path | None = None) -> dict[str, str]:
-    """The hashes of a model's and its adapter's files, without loading them; a Hub id stands for itself."""
-    source = Path(model_source(name))
-    found = {"model": _hash_folder(source) if source.is_dir() else name}
-    if adapter is not None:
-        found["adapter"] = _hash_folder(adapter_folder(adapter))
-    return found
-
-
-def _hash_folder(folder: Path) -> str:
-    """The hash of a folder's files; of files that haven't changed since, it is remembered."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    stats = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    return _hash_folder_once(folder, stats)
-
-
-@lru_cache(maxsize=64)
-def _hash_folder_once(folder: Path, _stats: tuple[tuple[str, int, int], ...]) -> str:
-    return hash_json(hash_files(folder))
-
-
-def _check_base(name: str, adapter: Path) -> None:
-    """Checks that an adapter was trained on these weights, where its run says on which.
-
-    Raises:
-        InputError: It was trained on others.
-    """
-    if not (adapter / MANIFEST_NAME).exists():
-        return
-    trained_on, given = RunFolder(adapter).manifest("finetune").inputs.get("model", ""), identify(name)["model"]
-    are_hashes = all(re.fullmatch("[0-9a-f]{64}", known) for known in (trained_on, given))
-    if are_hashes and given != trained_on:
-        raise InputError(
-            f"the adapter `{adapter}` was trained on other weights than those of `{name}`: their hashes differ; "
-            "name the model that it was trained on"
-        )
-
-
-def adapter_folder(path: Path) -> Path:
-    """The PEFT folder of an adapter, given it or the fine-tuning run that made it.
-
-    Raises:
-        InputError: There is none.
-    """
-    if (path / MANIFEST_NAME).exists():
-        run = RunFolder(path)
-        run.check_files(run.manifest("finetune"))
-        path /= "adapter"
-    if not (path / "adapter_config.json").exists() or not (path / "adapter_model.safetensors").exists():
-        raise InputError(
-            f"`{path}` holds no whole adapter: expected adapter_config.json and adapter_model.safetensors, "
-            "or a finished `evensight finetune` run"
-        )
-    return path
 
 
 def processor_hash(processor: Any) -> str:
-    """The hash of all that a processor would save: sizes, normalisation, vocabulary, chat template."""
+    """The hash of all that a processor would save: sizes, normalisation, vocabulary, chat template.
+
+    What it would save of its part for videos, which is there only where torchvision is, is left out.
+    """
     with tempfile.TemporaryDirectory() as folder:
         processor.save_pretrained(folder)
+        (Path(folder) / "video_preprocessor_config.json").unlink(missing_ok=True)
+        path = Path(folder) / "processor_config.json"
+        config = read_json(path, "processor's configuration") if path.exists() else {}
+        if config.pop("video_processor", None) is not None:
+            path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         return hash_json(hash_files(Path(folder)))
 
 
 def _with_adapter(model: Any, path: Path) -> Any:
     from peft import PeftModel
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
 
     folder = adapter_folder(path)
     config = read_json(folder / "adapter_config.json", "PEFT adapter's configuration")
     try:
         with quiet_transformers():
             loaded = PeftModel.from_pretrained(model, str(folder))
+        with safe_open(folder / "adapter_model.safetensors", "pt") as weights:
+            _check_all_used(loaded, set(weights.keys()))
     except (ValueError, RuntimeError, KeyError, TypeError, OSError, SafetensorError) as error:
         raise InputError(
             f"the adapter `{path}` does not fit the model: it was made for "
             f"`{config.get('base_model_name_or_path')}` ({one_line(error)})"
         ) from error
     return loaded
+
+
+def _check_all_used(loaded: Any, saved: set[str]) -> None:
+    """Checks that the adapter's weights are all in the model: PEFT starts those it misses anew, with a warning."""
+    from peft import get_peft_model_state_dict
+
+    wanted = set(get_peft_model_state_dict(loaded))
+    if wanted != saved:
+        raise ValueError(
+            f"{len(saved - wanted)} of its weights have no place in it, {len(wanted - saved)} are missing"
+        )
 
 
 @contextmanager
@@ -218,16 +195,23 @@ def writing_weights() -> Iterator[None]:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def _explained(name: str, source: str, given: HubId | None, allow_code: bool) -> Iterator[None]:
     from safetensors import SafetensorError
 
     try:
         yield
+    except InputError:
+        raise
     except ImportError as error:
         raise InputError(f"the model `{name}` needs a package that is missing: {one_line(error)}") from error
-    except (OSError, ValueError, KeyError, json.JSONDecodeError, SafetensorError, RuntimeError) as error:
-        if "video processor" in str(error) and find_spec("torchvision") is None:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError, RuntimeError) as error:
+        if not allow_code and names_code(source, given):
             raise InputError(
-                f"the processor of the model `{name}` needs torchvision: install the one that fits your torch"
+                f"the model `{name}` needs code of its own, which is not run unless you allow it: read it, then name "
+                "the commit (OWNER/NAME@COMMIT) and give --allow-code"
+            ) from error
+        if "safetensors" in str(error) and "pytorch_model" in str(error):
+            raise InputError(
+                f"the model `{name}` has no weights as safetensors; pickles, which can run code, are not read"
             ) from error
         raise InputError(f"the model `{name}` can't be loaded: {one_line(error)}") from error

@@ -12,11 +12,13 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from PIL import Image
 from torch import Tensor
 
 from evensight.errors import InputError
-from evensight.models.families import ANSWER_TOKEN_TYPES
+from evensight.models.families import Family, family_of
+from evensight.runs import one_line
 
 IGNORED = -100
 """The label of a token that the loss leaves out."""
@@ -35,6 +37,11 @@ class Prompter:
 
     processor: Any
     model_type: str
+
+    @property
+    def family(self) -> Family:
+        """What is known of the model's family."""
+        return family_of(self.model_type)
 
     def encode(self, images: Sequence[Image.Image], texts: Sequence[str]) -> dict[str, Tensor]:
         """The prompts' tensors, `input_ids` and `attention_mask` `[example, token]`, padded on the left."""
@@ -66,7 +73,7 @@ class Prompter:
             elif key == "attention_mask":
                 batch[key] = torch.cat([value, there.to(value.dtype)], dim=1)
             elif value.shape == prompt["input_ids"].shape:
-                kind = ANSWER_TOKEN_TYPES.get(self.model_type, 0) if key == "token_type_ids" else 0
+                kind = self.family.answer_type if key == "token_type_ids" else 0
                 batch[key] = torch.cat([value, torch.full_like(ids, kind, dtype=value.dtype)], dim=1)
         batch["labels"] = torch.cat([torch.full_like(prompt["input_ids"], IGNORED), labels], dim=1)
         return batch
@@ -92,6 +99,10 @@ class Prompter:
         if last_word is None or not whole.startswith(prompt):
             return "", ""
         return last_word[0], whole[len(prompt) :].partition(_PROBE)[0]
+
+    def n_text_tokens(self, text: str) -> int:
+        """How many tokens a text is."""
+        return len(self._ids(text))
 
     def _ids(self, text: str) -> list[int]:
         return list(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
@@ -122,6 +133,44 @@ class Prompter:
     def decode(self, ids: Sequence[int] | Tensor) -> str:
         """The text of an answer's tokens, without special ones."""
         return str(self.processor.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
+
+def image_id(processor: Any, config: Any) -> int | None:
+    """The token that stands in the input where a patch of the image goes; None if it isn't known."""
+    listed = family_of(config.model_type).image_token
+    if listed:
+        found = processor.tokenizer.convert_tokens_to_ids(listed)
+        return None if found in (None, processor.tokenizer.unk_token_id) else int(found)
+    places = ((config, "image_token_id"), (config, "image_token_index"), (processor, "image_token_id"))
+    ids = (getattr(owner, name, None) for owner, name in places)
+    return next((id_ for id_ in ids if isinstance(id_, int)), None)
+
+
+def check_template(name: str, processor: Any, config: Any) -> None:
+    """Checks that a model's chat template can ask about an image.
+
+    Raises:
+        InputError: It can't, or the model has no token for an image's patches.
+    """
+    if image_id(processor, config) is None:
+        missing = family_of(config.model_type).image_token
+        raise InputError(
+            f"`{name}` has no token for an image's patches: expected "
+            + (f"`{missing}` in its tokenizer" if missing else "an image_token_id in its config.json")
+        )
+    asked = _conversation(None, _PROBE)
+    bare = [{"role": "user", "content": _text(_PROBE)}]
+    try:
+        with_image, without = (
+            str(processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+            for turns in (asked, bare)
+        )
+    except (TemplateError, TypeError, ValueError, KeyError) as error:
+        raise InputError(f"the chat template of `{name}` can't ask about an image: {one_line(error)}") from error
+    if _PROBE not in with_image:
+        raise InputError(f"the chat template of `{name}` leaves out the question where there is an image")
+    if with_image == without:
+        raise InputError(f"the chat template of `{name}` leaves out the image: expected one that places it")
 
 
 def _conversation(image: Image.Image | None, text: str) -> list[dict[str, Any]]:

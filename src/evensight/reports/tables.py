@@ -21,7 +21,7 @@ def headline_table(rows: Iterable[tuple[str, str, Summary]]) -> Table:
     Args:
         rows: `(condition, test, summary)`, in the order in which they are shown; each test has a line of its own.
     """
-    table = Table(box=None, pad_edge=False, caption=_CAPTION, caption_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption=_CAPTION, caption_justify="left")
     table.add_column("", overflow="fold")  # on a narrow terminal names are broken, never numbers
     for name in ("accuracy", "95 % interval", "n", "invalid", "SD", "worst", "p"):
         table.add_column(name, justify="right", no_wrap=True)

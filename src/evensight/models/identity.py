@@ -1,0 +1,141 @@
+"""Which model, and which adapter: where they are, and what identifies them.
+
+A folder is known by the hash of its files, a checkpoint of the Hub by its commit.
+"""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from evensight.errors import InputError
+from evensight.models.embedded import EMBEDDED, EMBEDDED_FOLDER
+from evensight.models.hub import HubId, hub_id, pinned
+from evensight.runs import MANIFEST_NAME, RunFolder, hash_files, hash_json, read_json
+
+
+def model_source(name: str) -> str:
+    """Where `from_pretrained` finds the model of that name: a folder, or the Hub's repository.
+
+    Raises:
+        InputError: It is a local folder without a model in it, or nothing that a model can be.
+    """
+    if name == EMBEDDED:
+        if not (EMBEDDED_FOLDER / "model.safetensors").exists():
+            raise InputError(
+                f"the embedded model's weights are not in `{EMBEDDED_FOLDER}`: install evensight again, "
+                f"or train them by `evensight embedded train --out {EMBEDDED_FOLDER}`"
+            )
+        return str(EMBEDDED_FOLDER)
+    folder = Path(name)
+    if not folder.exists():
+        given = hub_id(name)
+        if given is None:
+            raise InputError(
+                f"the model `{name}` is not there: expected `{EMBEDDED}`, a folder, or a Hub id "
+                "(OWNER/NAME or OWNER/NAME@REVISION)"
+            )
+        return given.repository
+    if not (folder / "config.json").exists():
+        raise InputError(f"`{folder}` has no config.json: expected the folder of a transformers model")
+    if not any(folder.glob("*.safetensors")):
+        pickles = any(folder.glob("*.bin"))
+        raise InputError(
+            f"`{folder}` has no weights as safetensors"
+            + (", only pickles, which can run code; convert them first" if pickles else "")
+            + ": expected model.safetensors beside its config.json"
+        )
+    return str(folder)
+
+
+def checkpoint(name: str) -> HubId | None:
+    """The Hub's checkpoint of that name, at the commit that it is at now; None for a folder.
+
+    Raises:
+        InputError: There is no such model, or its commit can't be known.
+    """
+    is_folder = Path(model_source(name)).is_dir()
+    given = None if is_folder else hub_id(name)
+    return None if given is None else pinned(given)
+
+
+def identify(name: str, adapter: Path | None = None) -> dict[str, str]:
+    """What identifies a model and its adapter, without loading them: the hash of its files, or the Hub's commit.
+
+    Raises:
+        InputError: There is no such model or adapter, or its commit can't be known.
+    """
+    given = checkpoint(name)
+    source = Path(model_source(name))
+    found = {"model": _hash_folder(source) if given is None else f"{given.repository}@{given.revision}"}
+    if adapter is not None:
+        found["adapter"] = _hash_folder(adapter_folder(adapter))
+    return found
+
+
+def _hash_folder(folder: Path) -> str:
+    """The hash of a folder's files; of files that haven't changed since, it is remembered."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stats = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    return _hash_folder_once(folder, stats)
+
+
+@lru_cache(maxsize=64)
+def _hash_folder_once(folder: Path, _stats: tuple[tuple[str, int, int], ...]) -> str:
+    return hash_json(hash_files(folder))
+
+
+def adapter_folder(path: Path) -> Path:
+    """The PEFT folder of an adapter, given it or the fine-tuning run that made it.
+
+    Raises:
+        InputError: There is none.
+    """
+    if (path / MANIFEST_NAME).exists():
+        run = RunFolder(path)
+        run.check_files(run.manifest("finetune"))
+        path /= "adapter"
+    if not (path / "adapter_config.json").exists() or not (path / "adapter_model.safetensors").exists():
+        pickles = (path / "adapter_model.bin").exists()
+        raise InputError(
+            f"`{path}` holds no whole adapter"
+            + (", only one as a pickle, which can run code; convert it first" if pickles else "")
+            + ": expected adapter_config.json and adapter_model.safetensors, or a finished `evensight finetune` run"
+        )
+    return path
+
+
+def check_base(name: str, adapter: Path) -> None:
+    """Checks that an adapter was trained on this model, as far as it says on which.
+
+    Raises:
+        InputError: It was trained on another.
+    """
+    given = identify(name)["model"]
+    if (adapter / MANIFEST_NAME).exists():
+        trained_on = RunFolder(adapter).manifest("finetune").inputs.get("model", "")
+        if _kind(trained_on) == _kind(given) != "name" and given != trained_on:
+            raise InputError(
+                f"the adapter `{adapter}` was trained on other weights than those of `{name}` "
+                f"({_short(trained_on)}, not {_short(given)}): name the model that it was trained on"
+            )
+        return
+    config = read_json(adapter_folder(adapter) / "adapter_config.json", "PEFT adapter's configuration")
+    base = hub_id(str(config.get("base_model_name_or_path")))
+    here = hub_id(given) if _kind(given) == "commit" else None
+    if base and here and base.repository.lower() != here.repository.lower():
+        raise InputError(
+            f"the adapter `{adapter}` was made for `{base.repository}`, not for `{here.repository}`: name the model "
+            "that it was made for, or the folder of your copy of it"
+        )
+
+
+def _kind(identity: str) -> str:
+    """Whether it is the hash of a folder, a commit of the Hub, or, in old runs, just a name."""
+    if re.fullmatch("[0-9a-f]{64}", identity):
+        return "hash"
+    given = hub_id(identity)
+    return "commit" if given is not None and given.is_pinned else "name"
+
+
+def _short(identity: str) -> str:
+    return f"hash {identity[:12]}" if _kind(identity) == "hash" else identity

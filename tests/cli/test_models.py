@@ -1,0 +1,40 @@
+"""`evensight models`: the table of families, and one model looked into."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from evensight import cli
+from evensight.datasets.scene_examples import SceneExamples
+from evensight.models.families import FAMILIES
+from evensight.scenes.compose import SceneDesign
+from evensight.storage.stored import store
+
+
+def shown(*arguments: str) -> str:
+    done = CliRunner().invoke(cli.app, ["models", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_table_has_every_family_with_all_that_is_known() -> None:
+    table = shown("list")
+    for family in FAMILIES:
+        block = table.partition(f"\n{family.title} (")[2].partition("\n\n")[0]
+        for known in (family.example, family.image_token, family.pixels, *family.answer_ends, *family.budget):
+            assert known in block
+
+
+def test_a_model_shows_its_prompt_and_what_is_supervised() -> None:
+    output = shown("inspect", "embedded")
+    assert "'<|im_start|>user\\n<image>[x36]\\nWhere is the red circle?<|im_end|><|im_start|>assistant\\n'" in output
+    assert "'top' ' left' '<|im_end|>' (3 tokens)" in output
+    assert "53 of 1,024 that it takes, 36 of them for an image of 336 x 336 px" in output
+    assert "language             208,704  down_proj gate_proj k_proj o_proj q_proj up_proj v_proj" in output
+
+
+def test_with_a_set_its_longest_example_is_shown(mini_train: SceneDesign, tmp_path: Path) -> None:
+    store(SceneExamples(mini_train, 336, 0), tmp_path / "set")
+    output = shown("inspect", "embedded", "--data", str(tmp_path / "set"))
+    assert "the longest of 162 examples is `" in output
+    assert "Choose from" in output or "Where is the" in output
