@@ -202,8 +202,8 @@ def test_beside_each_score_on_photographs_stand_the_wrong_photo_and_the_baseline
     expected = ["photos", "a", *beside, "b", *beside, "always center", "category prior", "scenes", "a"]
     assert names[1 : 1 + len(expected)] == expected
     share = photos.controls["wrong-photo"].accuracy
-    figures = f"11.1 %   {100 * share.low:.1f} to {100 * share.high:.1f} %  162"
-    assert figures in lines[3]
+    figures = f"11.1 % {100 * share.low:.1f} to {100 * share.high:.1f} % 162"
+    assert " ".join(lines[3].split()).endswith(figures)
     assert printed(rows[2:]).count("photo") == 0
 
 
