@@ -2,7 +2,7 @@
 
 A checkpoint is written beside its place, sealed by a file with the hash of every other, flushed, and renamed. What a
 killed process left half written has no such name; what was cut short or lost later no longer fits its seal, and the
-one before it is taken. The last two are kept, and the best.
+one before it is taken. The last two are kept, and those with the best weights until then.
 """
 
 import json
@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evensight.errors import InputError
 from evensight.progress import say
@@ -24,10 +25,17 @@ N_KEPT = 2
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A folder that holds all of a training after so many steps."""
+    """A folder that holds all of a training after so many steps.
+
+    Attributes:
+        step: How many.
+        path: The folder.
+        best_step: The step whose weights were the best until then; it has a checkpoint, too. None without validation.
+    """
 
     step: int
     path: Path
+    best_step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +59,39 @@ class Checkpoints:
 
         Args:
             step: Its step.
-            best_step: The step whose checkpoint stays, however old it is.
+            best_step: The step whose weights were the best until then; its checkpoint stays as long as this one.
         """
         draft, path = self.draft(step), self._place(step)
         with atomic_folder(path) as folder:
             for file in draft.iterdir():
                 file.rename(folder / file.name)
-            write_json(folder / SEAL_NAME, {"fingerprint": self.fingerprint, "step": step, "files": hash_files(folder)})
+            files = hash_files(folder)
+            seal = {"fingerprint": self.fingerprint, "step": step, "best_step": best_step, "files": files}
+            write_json(folder / SEAL_NAME, seal)
         draft.rmdir()
+        self._thin()
+        return Checkpoint(step, path, best_step)
+
+    def _thin(self) -> None:
         steps = sorted(self._steps(), reverse=True)
-        for old in steps[N_KEPT:]:
-            if old != best_step:
-                _remove(self._place(old))
-        return Checkpoint(step, path)
+        kept = steps[:N_KEPT]
+        bests = [self._seal(step).get("best_step") for step in kept]
+        for step in steps[N_KEPT:]:
+            if step not in bests:
+                _remove(self._place(step))
 
     def whole(self) -> Iterator[Checkpoint]:
         """The whole checkpoints of this run, the newest first; says of each other one that it is left."""
         for step in sorted(self._steps(), reverse=True):
-            fault = self._fault(step)
-            if fault is None:
-                yield Checkpoint(step, self._place(step))
+            found, fault = self._read(step)
+            if found is not None:
+                yield found
             else:
                 say(f"the checkpoint of step {step} in `{self.path.parent}` {fault}: it is not used")
 
     def at(self, step: int) -> Checkpoint | None:
         """The checkpoint of a step, if it is whole."""
-        return Checkpoint(step, self._place(step)) if self._fault(step) is None else None
+        return self._read(step)[0]
 
     def sweep(self) -> None:
         """Removes what a killed process left half written."""
@@ -101,18 +116,24 @@ class Checkpoints:
             if number.isdigit():
                 yield int(number)
 
-    def _fault(self, step: int) -> str | None:
-        """What is wrong with a checkpoint; None if nothing is."""
-        place = self._place(step)
+    def _seal(self, step: int) -> dict[str, Any]:
         try:
-            seal = read_json(place / SEAL_NAME, "checkpoint's seal")
-            found = hash_files(place)
-        except (InputError, OSError):
-            return "has no seal"
-        found.pop(SEAL_NAME, None)
+            return read_json(self._place(step) / SEAL_NAME, "checkpoint's seal")
+        except InputError:
+            return {}
+
+    def _read(self, step: int) -> tuple[Checkpoint | None, str]:
+        """The checkpoint of a step, or what is wrong with it."""
+        place, seal = self._place(step), self._seal(step)
+        if not seal:
+            return None, "has no seal"
         if (seal.get("fingerprint"), seal.get("step")) != (self.fingerprint, step):
-            return "is of a run with other settings, data or processes"
-        return None if seal.get("files") == found else "is damaged"
+            return None, "is of a run with other settings, data or processes"
+        found = hash_files(place)
+        found.pop(SEAL_NAME, None)
+        if seal.get("files") != found:
+            return None, "is damaged"
+        return Checkpoint(step, place, seal.get("best_step")), ""
 
 
 def has_checkpoints(run: Path) -> bool:

@@ -238,7 +238,7 @@ def _start(checkpoints: Checkpoints | None) -> Checkpoint | None:
         return None
     checkpoints.sweep()
     for checkpoint in checkpoints.whole():
-        best = best_step(validations(history(checkpoint)))
+        best = checkpoint.best_step
         if best is None or best == checkpoint.step or checkpoints.at(best) is not None:
             return checkpoint
     return None
