@@ -17,8 +17,9 @@ from evensight.randomness import below
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import cell_factor, factor
-from evensight.training.finetune import FinetuneConfig, finetune
+from evensight.training.finetune import finetune
 from evensight.training.guard import Guard
+from evensight.training.methods import FinetuneConfig
 from evensight.training.trainer import Upkeep
 from evensight.training.validation import Part
 
@@ -37,7 +38,12 @@ UPKEEP = Upkeep(checkpoint_steps=3)
 
 def examples() -> ExampleSet:
     """Twenty-seven squares, three in each area."""
-    factors = (factor("shape", ["square"]), factor("color", ["red"]), factor("size", ["large"]), cell_factor(PAPER_GRID))
+    factors = (
+        factor("shape", ["square"]),
+        factor("color", ["red"]),
+        factor("size", ["large"]),
+        cell_factor(PAPER_GRID),
+    )
     squares = SceneExamples(SceneDesign("mini", "a square in every cell", PAPER_GRID, Product(factors)), 108, 0)
     return Part(squares, range(0, 81, 3), {"every": 3})
 
@@ -76,9 +82,9 @@ def die_at_step(n: int) -> None:
         left -= 1
         if left == 0:
             die()
-        before(self, *arguments, **options)  # type: ignore[arg-type]
+        before(self, *arguments, **options)
 
-    Guard.on_pre_optimizer_step = after  # type: ignore[method-assign, assignment]
+    Guard.on_pre_optimizer_step = after  # type: ignore[method-assign]
 
 
 def attempt(out: Path, kill: int, seed: int) -> bool:
@@ -91,7 +97,8 @@ def attempt(out: Path, kill: int, seed: int) -> bool:
         try:
             train(out)
         except BaseException as error:  # noqa: BLE001 - a fork has nobody above it to see this
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+            sys.stderr.flush()
             os._exit(1)
         os._exit(0)
     _, status = os.waitpid(pid, 0)
@@ -111,7 +118,7 @@ def main() -> None:
             break
         killed += 1
     attempt(out, -1, seed)
-    print(killed)
+    sys.stdout.write(f"{killed}\n")
 
 
 if __name__ == "__main__":

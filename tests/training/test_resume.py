@@ -36,7 +36,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder as a run leaves it that was killed in step 14, with checkpoints of steps 8 (the best), 9 and 12."""
+    """A run folder as a run leaves it that was killed in step 14, with checkpoints of steps 8, 9 and 12."""
     out = tmp_path_factory.mktemp("interrupted") / "run"
     train_until(14, out)
     assert steps(out) == [8, 9, 12]

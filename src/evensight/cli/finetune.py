@@ -20,7 +20,9 @@ def finetune(
     learning_rate: Annotated[float | None, typer.Option(help="The peak of the rate; else 0.0001.")] = None,
     lora_rank: Annotated[int | None, typer.Option(help="The adapters' rank; else 32.")] = None,
     lora_alpha: Annotated[int | None, typer.Option(help="Their scale is alpha / rank; else 64.")] = None,
-    lora_dropout: Annotated[float | None, typer.Option(help="The share of their inputs that is dropped; else 0.")] = None,
+    lora_dropout: Annotated[
+        float | None, typer.Option(help="The share of their inputs that is dropped; else 0.")
+    ] = None,
     components: Annotated[
         str | None, typer.Option(help="What is adapted, by commas: language, projector, vision; else language.")
     ] = None,

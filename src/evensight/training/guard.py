@@ -91,7 +91,7 @@ class Guard(TrainerCallback):  # type: ignore[misc]
         return bool(self.good_step)
 
     @torch.no_grad()
-    def _keep(self, weights: list[nn.Parameter], step: int) -> None:
+    def _keep(self, weights: list[Tensor], step: int) -> None:
         if not self._good:
             self._good = [torch.empty_like(weight) for weight in weights]
         torch._foreach_copy_(self._good, weights)

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import Trainer
+from transformers import Trainer, TrainerControl
 
 from evensight.errors import InputError
 from evensight.runs import one_line
@@ -40,6 +40,7 @@ class Loop(Trainer):  # type: ignore[misc]
         """
         super().__init__(**options)
         self.add_callback(guard)
+        self.control: TrainerControl
         self._guard = guard
         self._validate = validate
 

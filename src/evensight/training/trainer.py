@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import clear_frames
 from typing import Any
 
 import torch
@@ -22,13 +23,14 @@ from transformers import PrinterCallback, TrainingArguments
 from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError
 from evensight.models.cores import cores_left_for, loader_workers
+from evensight.models.families import component_of
 from evensight.models.loading import quiet_transformers
 from evensight.models.prompts import Prompter
 from evensight.progress import progress
 from evensight.runs import one_line
 from evensight.training.callbacks import Keeper, Stopper, Watch
 from evensight.training.checkpoints import Checkpoint, Checkpoints, history
-from evensight.training.guard import Guard, NumbersEndedError
+from evensight.training.guard import Guard, NumbersEndedError, trained_parameters
 from evensight.training.loop import INDICES, Loop
 from evensight.training.processes import Processes
 from evensight.training.validation import Validation, best_step, is_enough, validations
@@ -200,6 +202,7 @@ def fit(
         folder = stack.enter_context(_place(around))
         stack.enter_context(quiet_transformers())
         arguments = _arguments(config, around.upkeep, folder, n_steps)
+        arguments.ddp_find_unused_parameters = _may_leave_some_out(model)
         stack.enter_context(cores_left_for(loader_workers()))
         guard = Guard(around.team, keeps_weights=around.rescue is not None)
         prompter = Prompter(processor, model.config.model_type)
@@ -280,6 +283,11 @@ def _arguments(config: TrainingConfig, upkeep: Upkeep, folder: str, n_steps: int
     return arguments
 
 
+def _may_leave_some_out(model: nn.Module) -> bool:
+    """Whether a step may give some trained parameter no gradient: LLaVA, say, never uses its tower's last layer."""
+    return any(component_of(name) != "language" for name in trained_parameters(model))
+
+
 def _loop(model: Any, collator: Collator, arguments: TrainingArguments, guard: Guard, around: Surroundings) -> Loop:
     validate: Validation | None = None
     if around.validation_examples is not None:
@@ -297,7 +305,9 @@ def _loop(model: Any, collator: Collator, arguments: TrainingArguments, guard: G
     except (RuntimeError, ValueError, ImportError) as error:
         if not around.upkeep.report_to:
             raise
-        raise InputError(f"`report_to` {', '.join(around.upkeep.report_to)} can't be used: {one_line(error)}") from error
+        raise InputError(
+            f"`report_to` {', '.join(around.upkeep.report_to)} can't be used: {one_line(error)}"
+        ) from error
     loop.remove_callback(PrinterCallback)
     if loop.is_sharded and validate is not None:
         raise InputError(
@@ -318,8 +328,10 @@ def _run(
     try:
         loop.train(resume_from_checkpoint=None if start is None else str(start.path))
     except NumbersEndedError as error:
+        clear_frames(error.__traceback__)  # the loader's workers end now, not when somebody forgets the error
         around.team.end(InputError(_broken_off(error, loop.model, guard, examples, around)))
     except torch.OutOfMemoryError as error:
+        clear_frames(error.__traceback__)
         raise InputError(_too_large(loop.state.global_step + 1, config)) from error
 
 

@@ -70,7 +70,6 @@ class Validation:
         return _Part(start, loss * n_tokens, n_tokens, right)
 
 
-
 def _like(weight: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A batch where the model's weights are; its pixels of their type."""
     return {
@@ -131,7 +130,9 @@ def is_enough(done: Sequence[Mapping[str, float]], patience: int | None) -> bool
 def note(figures: Mapping[str, float]) -> str:
     """A validation in a few words, for the progress: accuracy, and by area in the order of reading."""
     areas = "/".join(f"{100 * figures[name]:.0f}" for name in (f"{ACCURACY}/{a}" for a in AREAS) if name in figures)
-    return f"validation: perplexity {figures[PERPLEXITY]:.3f}, right {100 * figures[ACCURACY]:.0f} % (by area {areas})"
+    return (
+        f"validation: perplexity {figures[PERPLEXITY]:.3f}, right {100 * figures[ACCURACY]:.0f} % (by area {areas})"
+    )
 
 
 def table(done: Sequence[Mapping[str, float]]) -> str:
