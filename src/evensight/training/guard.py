@@ -42,7 +42,7 @@ class Guard(TrainerCallback):  # type: ignore[misc]
             keeps_weights: Whether to keep a copy of the trained weights that were last seen to be good.
         """
         self._team = team
-        self._keeps = keeps_weights
+        self.keeps_weights = keeps_weights
         self._indices: list[int] = []
         self._good: list[Tensor] = []
         self.good_step = 0
@@ -76,7 +76,7 @@ class Guard(TrainerCallback):  # type: ignore[misc]
         indices, self._indices = self._indices, []
         trained = trained_parameters(model)
         gradients = [parameter.grad for parameter in trained.values() if parameter.grad is not None]
-        if self._keeps:  # these weights gave a finite loss, whatever their gradients are
+        if self.keeps_weights:  # these weights gave a finite loss, whatever their gradients are
             self._keep(list(trained.values()), state.global_step)
         if gradients and not _is_finite(gradients):
             everywhere = {index for rank in self._team.gathered(indices) for index in rank}

@@ -207,6 +207,7 @@ def fit(
         guard = Guard(around.team, keeps_weights=around.rescue is not None)
         prompter = Prompter(processor, model.config.model_type)
         loop = _loop(model, Collator(examples, prompter), arguments, guard, around)
+        guard.keeps_weights &= not loop.is_sharded  # no process has them all
         done = [] if start is None else history(start)
         if start is not None and _is_finished(start.step, n_steps, done, config):
             loop.load_weights(start.path)
