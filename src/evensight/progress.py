@@ -72,6 +72,11 @@ def track(
             advance(weight(item))
 
 
+def say(line: str) -> None:
+    """Writes one line beside the progress: something that the user should know and that stops nothing."""
+    print(f"evensight: {line}", file=sys.stderr, flush=True)  # noqa: T201 - this is the progress display itself
+
+
 @contextmanager
 def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
     columns = (

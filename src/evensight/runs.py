@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from evensight import __version__
 from evensight.errors import InputError
@@ -323,7 +323,7 @@ class RunFolder:
         except (FileExistsError, NotADirectoryError) as error:
             raise InputError(f"`{self.path}` can't be a folder: there is a file of that name") from error
         had_lock = (self.path / ".lock").exists()
-        with (self.path / ".lock").open("a") as lock:
+        with (self.path / ".lock").open("a") as lock, _known(lock):
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -336,6 +336,27 @@ class RunFolder:
             except BaseException:
                 leave_as_found(self.path, had_lock=had_lock)
                 raise
+
+
+_locks: set[IO[str]] = set()
+
+
+@contextmanager
+def _known(lock: IO[str]) -> Iterator[None]:
+    """Has forks let go of a lock, so that it is free as soon as the process that took it is killed."""
+    _locks.add(lock)
+    try:
+        yield
+    finally:
+        _locks.discard(lock)
+
+
+def _let_go() -> None:
+    for lock in _locks:
+        lock.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def leave_as_found(path: Path, *, had_lock: bool) -> None:

@@ -14,7 +14,8 @@ from evensight.models.embedded import EMBEDDED_FOLDER, build
 from evensight.models.loading import LoadedModel, load
 from evensight.models.predict import Predictor
 from evensight.scenes.compose import SceneDesign
-from evensight.training.finetune import FinetuneConfig, config_for, finetune
+from evensight.training.finetune import config_for, finetune
+from evensight.training.methods import FinetuneConfig
 
 SHORT = {"epochs": 0.2, "batch_size": 16}
 

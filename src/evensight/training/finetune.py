@@ -1,56 +1,68 @@
-"""Fine-tuning a model on a set of examples by LoRA: a run folder with a plain PEFT adapter in it.
+"""Fine-tuning a model on a set of examples: a run folder with a plain PEFT adapter, or the model, in it.
 
 Only the components that are named are adapted, by default the attention of the language model, as in the paper;
-the table of trained parameters by component stands in the manifest.
+the table of trained parameters by component stands in the manifest. A run that was killed goes on from its last
+whole checkpoint when the same command is given again, and ends in the same bytes.
 """
 
-import json
+import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from peft import LoraConfig, get_peft_model
-from pydantic import Field
-
-from evensight import __version__
 from evensight.datasets.examples import ExampleSet
-from evensight.models.families import linear_layers, parameter_table
-from evensight.models.loading import LoadedModel, identify, load, model_source, quiet_transformers, writing_weights
-from evensight.runs import RunFolder, RunManifest, atomic_folder, fingerprint, hash_files, read_json, write_text
+from evensight.errors import InputError, one_of
+from evensight.models.families import parameter_table
+from evensight.models.loading import LoadedModel, identify, model_source
+from evensight.progress import say
+from evensight.runs import RunFolder, RunManifest, fingerprint, hash_files, read_json, write_text
 from evensight.settings import checked
-from evensight.training.trainer import TrainingConfig, train
-
-
-class FinetuneConfig(TrainingConfig):
-    """What to adapt, and how.
-
-    Attributes:
-        lora_rank: The adapters' rank, r.
-        lora_alpha: Their scale is alpha / r.
-        components: Which parts of the model are adapted: `language`, `projector`, `vision`.
-        layers: The names of the linear layers that are adapted in them; empty for all.
-    """
-
-    lora_rank: int = Field(32, ge=1)
-    lora_alpha: int = Field(64, ge=1)
-    components: tuple[str, ...] = Field(("language",), min_length=1)
-    layers: tuple[str, ...] = ("q_proj", "k_proj", "v_proj")
-
+from evensight.training.checkpoints import FOLDER_NAME, Checkpoints, has_checkpoints
+from evensight.training.methods import FinetuneConfig, adapt, load_for
+from evensight.training.outcome import Card, learned, save_adapter, save_model
+from evensight.training.processes import Processes, processes
+from evensight.training.trainer import Fitted, Surroundings, Upkeep, fit
+from evensight.training.validation import split_off, table
 
 SETTINGS_NAME = "evensight_finetune.json"
 """The file in a model's folder that holds the settings which serve it better than the defaults."""
 
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "paper": {
+        "method": "lora",
+        "lora_rank": 32,
+        "lora_alpha": 64,
+        "components": ("language",),
+        "layers": ("q_proj", "k_proj", "v_proj"),
+        "learning_rate": 1e-5,
+        "batch_size": 1,
+        "epochs": 10.0,
+        "patience": 2,
+        "bf16": True,
+    }
+}
+"""Settings by name. `paper`: at most ten epochs, stopped early by the perplexity on validation examples; adapters
+start from a Gaussian, as all of ours do, and the optimizer is AdamW. Its schedule is ours: the paper names none."""
 
-def config_for(model_name: str, overrides: Mapping[str, Any], where: str) -> FinetuneConfig:
-    """The settings for a model: what is given, else what its folder recommends, else the defaults.
+LAST_GOOD_NAME = "last-good"
+"""The folder in a run's for what a training had learned before its numbers ended."""
+
+
+def config_for(
+    model_name: str, overrides: Mapping[str, Any], where: str, preset: str | None = None
+) -> FinetuneConfig:
+    """The settings for a model: what is given, else the preset's, else what its folder recommends, else the defaults.
 
     Raises:
-        InputError: A setting is not known or out of range.
+        InputError: A setting is not known or out of range, or there is no such preset.
     """
+    if preset is not None and preset not in PRESETS:
+        raise one_of("the preset", preset, PRESETS)
     path = Path(model_source(model_name)) / SETTINGS_NAME
     recommended = read_json(path, "model's fine-tuning settings") if path.exists() else {}
-    return checked(FinetuneConfig, {**recommended, **overrides}, where)
+    return checked(FinetuneConfig, {**recommended, **PRESETS.get(preset or "", {}), **overrides}, where)
 
 
 def finetune(
@@ -60,10 +72,13 @@ def finetune(
     out: Path,
     *,
     replace: bool = False,
+    validation: ExampleSet | None = None,
+    upkeep: Upkeep | None = None,
 ) -> RunManifest:
-    """Fine-tunes a model and leaves a run folder: `adapter/`, `losses.csv`, `manifest.json`.
+    """Fine-tunes a model and leaves a run folder: `adapter/` (or `model/`), `losses.csv`, `manifest.json`.
 
-    A folder that holds the whole result of just this run is left as it is.
+    A folder that holds the whole result of just this run is left as it is. With validation there is a
+    `validation.csv` as well, and the weights are those of the step that validated best.
 
     Args:
         model_name: What `models.loading.load` loads.
@@ -71,71 +86,149 @@ def finetune(
         config: What to adapt, and how.
         out: The run folder.
         replace: Whether a finished run of another configuration there may be thrown away.
+        validation: What to validate on, if not on a share of the examples.
+        upkeep: How often checkpoints are written, and who is told of losses.
 
     Raises:
-        InputError: The model can't be loaded, a component isn't there, or the folder isn't free.
+        InputError: The model can't be loaded, a component isn't there, the folder isn't free, or the loss stopped
+            being a number.
+        OSError: Something can't be written; what was learned until the last checkpoint stays.
     """
-    folder = RunFolder(out)
-    settings = {"model": model_name, "data": dict(examples.info.config), **config.model_dump(mode="json")}
-    inputs = identify(model_name) | {"data": examples.hash}
-    with folder.locked():
-        if folder.is_done("finetune", settings, inputs):
-            return folder.manifest("finetune")
-        loaded = load(model_name)
-        adapted = _adapted(loaded, config)
-        folder.begin("finetune", fingerprint("finetune", settings, inputs), replace=replace)
-        losses = train(adapted, loaded.processor, examples, config, f"fine-tuning on {examples.info.name}")
-        with atomic_folder(out / "adapter") as adapter, quiet_transformers(), writing_weights():
-            adapted.save_pretrained(adapter)
-            write_text(adapter / "README.md", _card(model_name, examples, config, losses))
-        rows = "".join(f"{step},{loss!r}\n" for step, loss in enumerate(losses, start=1))
-        write_text(out / "losses.csv", "step,loss\n" + rows)
+    team = processes()
+    run = _Run(model_name, *_split(examples, validation, config), config, out, upkeep or Upkeep(), team)
+    with ExitStack() as stack:
+        team.led(lambda: stack.enter_context(run.folder.locked()))
+        done = team.led(lambda: run.folder.is_done("finetune", run.settings, run.inputs))
+        if done:
+            run.checkpoints.discard() if team.is_main else None
+            return run.folder.manifest("finetune")
+        loaded = load_for(model_name, config)
+        adapted = adapt(loaded, config)
+        team.led(lambda: run.begin(replace=replace))
+        fitted = fit(adapted, loaded.processor, run.examples, config, run.label, run.surroundings(adapted))
+        team.led(lambda: run.seal(adapted, loaded, fitted))
+        return run.folder.manifest("finetune")
+
+
+def _split(
+    examples: ExampleSet, validation: ExampleSet | None, config: FinetuneConfig
+) -> tuple[ExampleSet, ExampleSet | None]:
+    """What to train on and what to validate on.
+
+    Raises:
+        InputError: An example has no answer, or what to validate on is said twice, or not at all.
+    """
+    for each in (examples, validation):
+        if each is not None:
+            _check_answers(each)
+    if validation is not None and config.validation_share:
+        raise InputError("a validation set and `validation_share` contradict each other: leave out one of them")
+    if config.validation_share:
+        return split_off(examples, config.validation_share, config.seed)
+    if validation is None and config.patience is not None:
+        raise InputError(
+            f"`patience` {config.patience} stops by the perplexity on validation examples: "
+            "expected a validation set or `validation_share`, got neither"
+        )
+    return examples, validation
+
+
+def _check_answers(examples: ExampleSet) -> None:
+    if not len(examples):
+        raise InputError(f"the set {examples.info.name} has no examples: expected at least one")
+    for example in examples:
+        if not (example.question.answer or "").strip():
+            raise InputError(
+                f"the example `{example.id}` of {examples.info.name} has no answer: expected one in every example "
+                "that is trained or validated on"
+            )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One fine-tuning, its folder, and what identifies it."""
+
+    model_name: str
+    examples: ExampleSet
+    validation: ExampleSet | None
+    config: FinetuneConfig
+    out: Path
+    upkeep: Upkeep
+    team: Processes
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self.out)
+
+    @property
+    def label(self) -> str:
+        return f"fine-tuning on {self.examples.info.name}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        data = {"model": self.model_name, "data": dict(self.examples.info.config)}
+        if self.validation is not None:
+            data["validation"] = dict(self.validation.info.config)
+        n_global = self.config.global_batch(self.team.n)
+        return {**data, **self.config.model_dump(mode="json"), "global_batch": n_global}
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        validation = {} if self.validation is None else {"validation": self.validation.hash}
+        return identify(self.model_name) | {"data": self.examples.hash} | validation
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint("finetune", self.settings, self.inputs)
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.out / FOLDER_NAME, f"{self.fingerprint}-{self.team.n}")
+
+    def begin(self, *, replace: bool) -> None:
+        had = has_checkpoints(self.out)
+        self.folder.begin("finetune", self.fingerprint, replace=replace)
+        if had and not has_checkpoints(self.out):
+            say(f"the checkpoints in `{self.out}` were of a run with other settings or data: training begins again")
+
+    def surroundings(self, adapted: Any) -> Surroundings:
+        def rescue(step: int) -> str:
+            path = self.out / LAST_GOOD_NAME
+            save_adapter(adapted, path, self._card(f"until its loss was no number; this is after step {step:,}"))
+            return f"`{path}`"
+
+        keeps = None if self.config.method == "full" else rescue
+        return Surroundings(self.checkpoints, self.validation, self.upkeep, self.team, keeps)
+
+    def seal(self, adapted: Any, loaded: LoadedModel, fitted: Fitted) -> None:
+        """Writes what came out, then the manifest; from then on no checkpoint is needed."""
+        card = self._card(learned(fitted))
+        if self.config.method == "full":
+            save_model(adapted, loaded.processor, self.out / "model", card, fitted.state_dict)
+        else:
+            save_adapter(adapted, self.out / "adapter", card, fitted.state_dict)
+        rows = "".join(f"{step},{loss!r}\n" for step, loss in enumerate(fitted.losses, start=1))
+        write_text(self.out / "losses.csv", "step,loss\n" + rows)
+        if fitted.validations:
+            write_text(self.out / "validation.csv", table(fitted.validations))
+        shutil.rmtree(self.out / LAST_GOOD_NAME, ignore_errors=True)
+        facts = self._facts(adapted, loaded, fitted)
+        self.folder.seal(RunManifest("finetune", self.settings, self.inputs, hash_files(self.out), facts))
+        self.checkpoints.discard()
+
+    def _card(self, how_far: str) -> Card:
+        return Card(self.model_name, self.examples, self.config, how_far)
+
+    def _facts(self, adapted: Any, loaded: LoadedModel, fitted: Fitted) -> dict[str, Any]:
         facts = {
-            "n_examples": len(examples),
-            "n_steps": len(losses),
-            "final_loss": losses[-1],
+            "n_examples": len(self.examples),
+            "n_steps": len(fitted.losses),
+            "n_processes": self.team.n,
+            "final_loss": fitted.losses[-1],
             "parameters": parameter_table(adapted),
             "model": loaded.hashes["model"],
             "processor": loaded.hashes["processor"],
         }
-        manifest = RunManifest("finetune", settings, inputs, hash_files(out), facts)
-        folder.seal(manifest)
-        return manifest
-
-
-def _adapted(loaded: LoadedModel, config: FinetuneConfig) -> Any:
-    names = [name for part in config.components for name in linear_layers(loaded.model, part, config.layers)]
-    torch.manual_seed(config.seed)
-    lora = LoraConfig(
-        r=config.lora_rank,
-        lora_alpha=config.lora_alpha,
-        init_lora_weights="gaussian",
-        target_modules=names,
-        task_type="CAUSAL_LM",
-    )
-    with quiet_transformers():
-        adapted = get_peft_model(loaded.model, lora)
-    # PEFT keeps the names in a set, whose order differs between processes: sorted, the same run has the same bytes.
-    adapted.peft_config["default"].target_modules = sorted(names)
-    adapted.peft_config["default"].base_model_name_or_path = loaded.name  # and not where this machine has it
-    return adapted
-
-
-def _card(model_name: str, examples: ExampleSet, config: FinetuneConfig, losses: list[float]) -> str:
-    settings = "\n".join(f"| {name} | {json.dumps(value)} |" for name, value in config.model_dump().items())
-    return f"""\
----
-base_model: {json.dumps(model_name)}
-library_name: peft
-tags: [evensight, lora]
----
-# A LoRA adapter for `{model_name}`
-
-Fine-tuned by evensight {__version__} on `{examples.info.name}`: {len(examples):,} questions where an object is, in
-{len(losses):,} steps; the last step's loss was {losses[-1]:.4f}. The data's and the model's hashes, the versions and
-the table of trained parameters stand in the run's manifest.json, beside this folder.
-
-| setting | value |
-|---|---|
-{settings}
-"""
+        if self.validation is not None:
+            facts |= {"n_validation_examples": len(self.validation), "best_step": fitted.best_step}
+        return facts

@@ -1,0 +1,207 @@
+"""Validation while training: loss, perplexity, and accuracy by area, on examples that are not trained on.
+
+The perplexity decides which weights are the best and when to stop; the accuracy is that of free, greedy answers,
+read as an evaluation reads them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, inf, isfinite
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from typing_extensions import override
+
+from evensight.annotations import AREAS
+from evensight.datasets.examples import Example, ExampleSet, SetInfo
+from evensight.errors import InputError
+from evensight.models.loading import LoadedModel
+from evensight.models.predict import Predictor
+from evensight.models.prompts import IGNORED, Prompter
+from evensight.questions.parsing import Outcome, outcome
+from evensight.randomness import unit
+from evensight.training.processes import Processes
+
+LOSS, PERPLEXITY, ACCURACY = "validation_loss", "validation_perplexity", "validation_accuracy"
+"""The names of the figures; an area's accuracy is `validation_accuracy/AREA`."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Asks the model, as it is, the examples that it isn't trained on.
+
+    Attributes:
+        examples: What it is asked.
+        prompter: Puts questions into the model's words.
+        batch_size: How many at a time.
+        team: The processes that share the work.
+    """
+
+    examples: ExampleSet
+    prompter: Prompter
+    batch_size: int
+    team: Processes
+
+    @torch.no_grad()
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        """The figures, by their names."""
+        was_training = model.training
+        model.eval()
+        starts = range(0, len(self.examples), self.batch_size)
+        mine = [self._batch(model, start) for start in starts[self.team.rank :: self.team.n]]
+        model.train(was_training)
+        parts = sorted(part for rank in self.team.gathered(mine) for part in rank)
+        n_tokens = sum(part.n_tokens for part in parts)
+        loss = sum(part.loss_sum for part in parts) / n_tokens
+        return {LOSS: loss, PERPLEXITY: exp(loss) if loss < 700 else inf, **_accuracies(parts)}
+
+    def _batch(self, model: nn.Module, start: int) -> "_Part":
+        indices = range(start, min(start + self.batch_size, len(self.examples)))
+        examples = [self.examples[index] for index in indices]
+        images = [self.examples.image(index) for index in indices]
+        texts = [example.question.text for example in examples]
+        batch = self.prompter.encode_with_answers(images, texts, [example.question.answer for example in examples])
+        n_tokens = int((batch["labels"][:, 1:] != IGNORED).sum())
+        loss = float(model(**_like(next(model.parameters()), batch)).loss)
+        said = Predictor(LoadedModel("in training", model, self.prompter.processor, {})).answer(images, texts)
+        right = tuple((e.area, _is_right(raw, e)) for e, raw in zip(examples, said, strict=True))
+        return _Part(start, loss * n_tokens, n_tokens, right)
+
+
+def _like(weight: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A batch where the model's weights are; its pixels of their type."""
+    return {
+        key: value.to(weight.device, weight.dtype if value.is_floating_point() else value.dtype)
+        for key, value in batch.items()
+    }
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class _Part:
+    """What one batch gave; parts are added in the order of their starts, whoever made them."""
+
+    start: int
+    loss_sum: float
+    n_tokens: int
+    right: tuple[tuple[str, bool], ...]
+
+
+def _is_right(raw: str, example: Example) -> bool:
+    return outcome(raw, example.question, example.box, example.frame) is Outcome.CORRECT
+
+
+def _accuracies(parts: Sequence[_Part]) -> dict[str, float]:
+    answers = [answer for part in parts for answer in part.right]
+    by_area = {
+        f"{ACCURACY}/{area}": [is_right for where, is_right in answers if where == area]
+        for area in AREAS
+        if any(where == area for where, _ in answers)
+    }
+    figures = {ACCURACY: [is_right for _, is_right in answers]} | by_area
+    return {name: sum(right) / len(right) for name, right in figures.items()}
+
+
+def validations(log: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """The validations among what a trainer has logged, each with its `step`."""
+    return [
+        {"step": entry["step"], **{name: value for name, value in entry.items() if name.startswith("validation_")}}
+        for entry in log
+        if PERPLEXITY in entry
+    ]
+
+
+def best_step(done: Sequence[Mapping[str, float]]) -> int | None:
+    """After which step the perplexity was lowest, the first of equals; none if it was never finite."""
+    finite = [entry for entry in done if isfinite(entry[PERPLEXITY])]
+    return int(min(finite, key=lambda entry: entry[PERPLEXITY])["step"]) if finite else None
+
+
+def is_enough(done: Sequence[Mapping[str, float]], patience: int | None) -> bool:
+    """Whether the last `patience` validations were all no better than one before them."""
+    if patience is None or not done:
+        return False
+    best = best_step(done)
+    since = [entry for entry in done if best is None or entry["step"] > best]
+    return len(since) >= patience
+
+
+def note(figures: Mapping[str, float]) -> str:
+    """A validation in a few words, for the progress: accuracy, and by area in the order of reading."""
+    areas = "/".join(f"{100 * figures[name]:.0f}" for name in (f"{ACCURACY}/{a}" for a in AREAS) if name in figures)
+    return (
+        f"validation: perplexity {figures[PERPLEXITY]:.3f}, right {100 * figures[ACCURACY]:.0f} % (by area {areas})"
+    )
+
+
+def table(done: Sequence[Mapping[str, float]]) -> str:
+    """The validations as CSV: a row each, a column for each area."""
+    known = ["step", LOSS, PERPLEXITY, ACCURACY, *(f"{ACCURACY}/{area}" for area in AREAS)]
+    names = [name for name in known if any(name in entry for entry in done)]
+    header = ",".join(name.removeprefix("validation_") for name in names)
+    rows = (",".join(repr(entry[name]) if name in entry else "" for name in names) for entry in done)
+    return "\n".join([header, *rows]) + "\n"
+
+
+class Part(ExampleSet):
+    """Some of a set's examples, in its order; it claims no balance."""
+
+    def __init__(self, whole: ExampleSet, indices: Sequence[int], config: Mapping[str, Any]) -> None:
+        """Prepares the part.
+
+        Args:
+            whole: The set.
+            indices: Which of its examples.
+            config: What they depend on beside the set.
+        """
+        self._whole = whole
+        self._indices = tuple(indices)
+        self._config = dict(config)
+
+    @property
+    @override
+    def info(self) -> SetInfo:
+        info = self._whole.info
+        config = {"of": dict(info.config), "hash": self._whole.hash, **self._config}
+        return SetInfo(info.name, config, info.factors, info.grid, (), info.notes, info.of_photos, info.prior)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Example:
+        return self._whole[self._indices[index]]
+
+    @override
+    def image(self, index: int) -> Image.Image:
+        return self._whole.image(self._indices[index])
+
+
+def split_off(examples: ExampleSet, share: float, seed: int) -> tuple[ExampleSet, ExampleSet]:
+    """What is left to train on, and a share to validate on: as large a share of every cell, to one example.
+
+    Raises:
+        InputError: A part would be empty.
+    """
+    cells: dict[tuple[int, int], list[int]] = {}
+    for index, example in enumerate(examples):
+        cells.setdefault((example.cell.row, example.cell.col), []).append(index)
+    held: set[int] = set()
+    owed = 0.0
+    for cell in sorted(cells):
+        drawn = sorted(cells[cell], key=lambda index: (unit(seed, "validation", index), index))
+        owed += share * len(drawn)
+        taken = round(owed)
+        held.update(drawn[:taken])
+        owed -= len(drawn[:taken])
+    if not 0 < len(held) < len(examples):
+        raise InputError(
+            f"the share `{share}` of the {len(examples):,} examples of {examples.info.name} is {len(held):,}: "
+            "expected at least one to validate on and one to train on"
+        )
+    kinds = ([k for k in range(len(examples)) if (k in held) is is_held] for is_held in (False, True))
+    training, validating = (
+        Part(examples, chosen, {"validation_share": share, "seed": seed, "part": name})
+        for chosen, name in zip(kinds, ("training", "validation"), strict=True)
+    )
+    return training, validating
