@@ -96,7 +96,7 @@ def attempt(out: Path, kill: int, seed: int) -> bool:
             die_at_touch(out, 1 + below(150, seed, "touch", kill)) if kill % 3 else None
         try:
             train(out)
-        except BaseException as error:  # noqa: BLE001 - a fork has nobody above it to see this
+        except BaseException as error:
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             sys.stderr.flush()
             os._exit(1)

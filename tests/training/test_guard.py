@@ -1,4 +1,4 @@
-"""Where numbers end, training stops before they reach the weights, names step and examples, and keeps what was good."""
+"""Where numbers end, training stops before they reach the weights, names step and examples, keeps what was good."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,9 @@ def spoil(monkeypatch: pytest.MonkeyPatch, step: int, *, gradient: bool) -> list
     return seen
 
 
-def adapter_after(few: SceneExamples, out: Path, steps: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+def adapter_after(
+    few: SceneExamples, out: Path, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, torch.Tensor]:
     """The adapter that an undisturbed run has after so many steps."""
     good = Guard.on_pre_optimizer_step
     found: dict[str, torch.Tensor] = {}

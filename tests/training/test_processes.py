@@ -1,4 +1,4 @@
-"""Two processes that `accelerate launch` starts train as one does; the shipped configurations are accelerate's own."""
+"""Two processes that `accelerate launch` starts train as one; the shipped configurations are accelerate's own."""
 
 import csv
 import json
@@ -32,7 +32,15 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of two processes."""
     out = tmp_path_factory.mktemp("together") / "run"
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(SHIPPED / "ddp.yaml")]
-    command = [*launch, "--num_processes", "2", "--main_process_port", "0", str(SUPPORT / "two_processes.py"), str(out)]
+    command = [
+        *launch,
+        "--num_processes",
+        "2",
+        "--main_process_port",
+        "0",
+        str(SUPPORT / "two_processes.py"),
+        str(out),
+    ]
     environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -53,7 +53,7 @@ def finetune(
     ] = None,
     seed: Annotated[int, typer.Option(help="Draws the order of examples and the adapters' start.", min=0)] = 0,
 ) -> None:
-    """Fine-tunes a model on a stored set and saves a plain PEFT adapter in OUT/adapter (`full`: a model in OUT/model).
+    """Fine-tunes a model on a stored set and saves a PEFT adapter in OUT/adapter (`full`: a model in OUT/model).
 
     A model's folder can bring settings of its own (evensight_finetune.json), as the embedded model's does; options
     go before a preset, that before these, and these before the defaults named below. When it was killed, the same

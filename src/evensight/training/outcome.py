@@ -44,8 +44,8 @@ tags: [evensight, {self.config.method}]
 ---
 # {what} `{self.model_name}`
 
-Fine-tuned by evensight {__version__} on `{self.examples.info.name}`: {len(self.examples):,} questions where an object \
-is, {self.learned}. The data's and the model's hashes, the versions and
+Fine-tuned by evensight {__version__} on `{self.examples.info.name}`: {len(self.examples):,} questions where an \
+object is, {self.learned}. The data's and the model's hashes, the versions and
 the table of trained parameters stand in the run's manifest.json, beside this folder.
 
 | setting | value |

@@ -7,9 +7,8 @@ that was killed goes on from its last whole checkpoint and ends in the same byte
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from traceback import clear_frames
 from typing import Any
@@ -156,8 +155,8 @@ class Surroundings:
 
     checkpoints: Checkpoints | None = None
     validation_examples: ExampleSet | None = None
-    upkeep: Upkeep = Upkeep()
-    team: Processes = Processes()
+    upkeep: Upkeep = field(default_factory=Upkeep)
+    team: Processes = field(default_factory=Processes)
     rescue: Callable[[int], str] | None = None
 
 
@@ -377,8 +376,8 @@ def _too_large(step: int, config: TrainingConfig) -> str:
     """What to try when the GPU's memory was too small."""
     size = config.batch_size
     advice = (
-        f"try batch size {size // 2} with gradient accumulation {config.gradient_accumulation * 2}, which is the same "
-        "step in half the memory"
+        f"try batch size {size // 2} with gradient accumulation {config.gradient_accumulation * 2}, which is the "
+        "same step in half the memory"
         if size > 1 and size % 2 == 0
         else f"try batch size {size // 2}"
         if size > 1

@@ -9,7 +9,8 @@ from evensight.evaluation.results import read_results
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import cell_factor, factor
-from evensight.training.finetune import FinetuneConfig, finetune
+from evensight.training.finetune import finetune
+from evensight.training.methods import FinetuneConfig
 from tiny_models import SIDE_PX, Tiny
 
 ONE_SQUARE = SceneDesign(
