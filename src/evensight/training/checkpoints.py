@@ -50,6 +50,10 @@ class Checkpoints:
     path: Path
     fingerprint: str
 
+    def of_another_way(self, name: str) -> "Checkpoints":
+        """The checkpoints, in the same place, of the same run where it comes by its bytes in another way."""
+        return Checkpoints(self.path, f"{self.fingerprint}-{name}")
+
     def draft(self, step: int) -> Path:
         """Where the checkpoint of a step is written before it is `keep`-ed; transformers' own name for it."""
         return self.path / f"checkpoint-{step}"

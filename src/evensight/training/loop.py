@@ -8,7 +8,7 @@ saving them is left as it is.
 
 import errno
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,30 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerControl
 
 from evensight.errors import InputError
+from evensight.models.image_embeddings import Injector
 from evensight.runs import one_line
 from evensight.training.guard import Guard, trained_parameters
+from evensight.training.prepared import EMBEDDINGS, INDICES
 
 WEIGHTS_NAME = "trained.safetensors"
-INDICES = "example_indices"
-"""Where a batch has the indices of its examples; the model is not given them."""
 
 
 class Loop(Trainer):  # type: ignore[misc]
     """A trainer whose checkpoints are of the trained weights, which looks at each loss, and validates our way."""
 
-    def __init__(self, guard: Guard, validate: Callable[[nn.Module], Mapping[str, float]] | None, **options: Any):
+    def __init__(
+        self,
+        guard: Guard,
+        validate: Callable[[nn.Module], Mapping[str, float]] | None,
+        injector: Injector | None = None,
+        **options: Any,
+    ) -> None:
         """Prepares the loop.
 
         Args:
             guard: Looks at each loss; is also a callback.
             validate: Gives the figures of the model as it is.
+            injector: Shows the model the images of batches that have `image_embeddings` in place of pixels.
             options: Those of `Trainer`.
         """
         super().__init__(**options)
@@ -43,6 +50,7 @@ class Loop(Trainer):  # type: ignore[misc]
         self.control: TrainerControl
         self._guard = guard
         self._validate = validate
+        self._injector = injector
 
     @property
     def is_sharded(self) -> bool:
@@ -56,9 +64,15 @@ class Loop(Trainer):  # type: ignore[misc]
             NumbersEndedError: It is not finite.
         """
         indices = inputs.pop(INDICES).tolist()
-        loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        with self._shown(inputs):
+            loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
         self._guard.check_loss(loss, indices, self.state.global_step + 1)
         return loss
+
+    def _shown(self, inputs: dict[str, Any]) -> AbstractContextManager[None]:
+        if self._injector is None or EMBEDDINGS not in inputs:
+            return nullcontext()
+        return self._injector.showing(inputs.pop(EMBEDDINGS), inputs["input_ids"])
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The validation's figures, which are logged as well."""

@@ -97,3 +97,9 @@ def processes() -> Processes:
     if state.device.type == "cuda":
         torch.cuda.set_device(state.device)
     return Processes(state.process_index, state.num_processes)
+
+
+def is_sharded() -> bool:
+    """Whether `accelerate launch` spreads a model's weights over the processes (FSDP, DeepSpeed)."""
+    names = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    return any(os.environ.get(name, "").lower() in ("1", "true", "yes") for name in names)

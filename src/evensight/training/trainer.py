@@ -5,9 +5,10 @@ order that the seed gives. A loss or gradient that is not a number stops the run
 that was killed goes on from its last whole checkpoint and ends in the same bytes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil
 from tempfile import TemporaryDirectory
 from traceback import clear_frames
@@ -16,7 +17,6 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 from transformers import PrinterCallback, TrainingArguments
 
 from evensight.datasets.examples import ExampleSet
@@ -27,10 +27,11 @@ from evensight.models.loading import quiet_transformers
 from evensight.models.prompts import Prompter
 from evensight.progress import progress
 from evensight.runs import one_line
+from evensight.training.batches import Batches, Collator, Indices, batches
 from evensight.training.callbacks import Keeper, Stopper, Watch
 from evensight.training.checkpoints import Checkpoint, Checkpoints, history
 from evensight.training.guard import Guard, NumbersEndedError, trained_parameters
-from evensight.training.loop import INDICES, Loop
+from evensight.training.loop import Loop
 from evensight.training.processes import Processes
 from evensight.training.validation import Validation, best_step, is_enough, validations
 
@@ -91,37 +92,6 @@ class Upkeep(BaseModel):
     checkpoint_minutes: float = Field(10.0, gt=0)
     checkpoint_steps: int | None = Field(None, ge=1)
     report_to: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Indices(Dataset[int]):
-    """The examples' indices; the collator looks the examples up, so that a batch is encoded as one."""
-
-    n: int
-
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, index: int) -> int:
-        return index
-
-
-@dataclass(frozen=True)
-class Collator:
-    """Turns indices into a batch for the model."""
-
-    examples: ExampleSet
-    prompter: Prompter
-
-    def __call__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """The batch of these examples, with their indices."""
-        chosen = [self.examples[index] for index in indices]
-        batch = self.prompter.encode_with_answers(
-            [self.examples.image(index) for index in indices],
-            [example.question.text for example in chosen],
-            [example.question.answer for example in chosen],
-        )
-        return batch | {INDICES: torch.tensor(list(indices))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,16 +166,22 @@ def fit(
     """
     steps_an_epoch = ceil(len(examples) / config.global_batch(around.team.n))
     n_steps = ceil(steps_an_epoch * config.epochs)
-    start = around.team.led(lambda: _start(around.checkpoints))
     with ExitStack() as stack:
-        folder = stack.enter_context(_place(around))
         stack.enter_context(quiet_transformers())
-        arguments = _arguments(config, around.upkeep, folder, n_steps)
-        arguments.ddp_find_unused_parameters = _may_leave_some_out(model)
         stack.enter_context(cores_left_for(loader_workers()))
+        collator = Collator(examples, Prompter(processor, model.config.model_type))
+        given = stack.enter_context(
+            batches(model, collator, around.team, epochs=config.epochs, is_bf16=config.is_bf16())
+        )
+        if given.is_anew and around.checkpoints is not None:
+            around = replace(around, checkpoints=around.checkpoints.of_another_way("anew"))
+        start = around.team.led(partial(_start, around.checkpoints))
+        folder = stack.enter_context(_place(around))
+        arguments = _arguments(config, around.upkeep, folder, n_steps)
+        arguments.dataloader_num_workers = given.n_workers
+        arguments.ddp_find_unused_parameters = _may_leave_some_out(model)
         guard = Guard(around.team, keeps_weights=around.rescue is not None)
-        prompter = Prompter(processor, model.config.model_type)
-        loop = _loop(model, Collator(examples, prompter), arguments, guard, around)
+        loop = _loop(model, collator, given, arguments, guard, around)
         guard.keeps_weights &= not loop.is_sharded  # no process has them all
         done = [] if start is None else history(start)
         if start is not None and _is_finished(start.step, n_steps, done, config):
@@ -275,7 +251,6 @@ def _arguments(config: TrainingConfig, upkeep: Upkeep, folder: str, n_steps: int
         disable_tqdm=True,
         remove_unused_columns=False,
         label_names=["labels"],
-        dataloader_num_workers=loader_workers(),
         dataloader_pin_memory=has_gpu,
     )
     if arguments.n_gpu > 1:  # DataParallel would cut pixels that are not [example, ...], and n_steps is for one
@@ -288,7 +263,14 @@ def _may_leave_some_out(model: nn.Module) -> bool:
     return any(component_of(name) != "language" for name in trained_parameters(model))
 
 
-def _loop(model: Any, collator: Collator, arguments: TrainingArguments, guard: Guard, around: Surroundings) -> Loop:
+def _loop(
+    model: Any,
+    collator: Collator,
+    given: Batches,
+    arguments: TrainingArguments,
+    guard: Guard,
+    around: Surroundings,
+) -> Loop:
     validate: Validation | None = None
     if around.validation_examples is not None:
         size = arguments.per_device_train_batch_size
@@ -297,9 +279,10 @@ def _loop(model: Any, collator: Collator, arguments: TrainingArguments, guard: G
         loop = Loop(
             guard,
             validate,
+            given.injector,
             model=model,
             args=arguments,
-            data_collator=collator,
+            data_collator=given.collate,
             train_dataset=Indices(len(collator.examples)),
         )
     except (RuntimeError, ValueError, ImportError) as error:

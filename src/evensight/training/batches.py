@@ -1,0 +1,114 @@
+"""The batches that a training sees: encoded as they come, or joined from what was prepared once before it."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from evensight.datasets.examples import ExampleSet
+from evensight.models.cores import loader_workers
+from evensight.models.image_embeddings import Injector, plain
+from evensight.models.padding import for_answers
+from evensight.models.prompts import Prompter, image_id
+from evensight.training.prepared import INDICES, Collate, Prepared, is_image_constant, prepared
+from evensight.training.processes import Processes, is_sharded
+
+
+@dataclass(frozen=True)
+class Indices(Dataset[int]):
+    """The examples' indices; the collator looks the examples up, so that a batch is encoded as one."""
+
+    n: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Turns indices into a batch for the model."""
+
+    examples: ExampleSet
+    prompter: Prompter
+
+    def __call__(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """The batch of these examples with their pixels, answers and indices."""
+        chosen = [self.examples[index] for index in indices]
+        batch = self.prompter.encode_with_answers(
+            [self.examples.image(index) for index in indices],
+            [example.question.text for example in chosen],
+            [example.question.answer for example in chosen],
+        )
+        return batch | {INDICES: torch.tensor(list(indices))}
+
+
+@dataclass(frozen=True)
+class ForAnswers:
+    """Turns indices into a batch for which the model computes logits only where answers are."""
+
+    collate: Collate
+
+    def __call__(self, indices: Sequence[int]) -> dict[str, Tensor | int]:
+        """The batch of these examples."""
+        return for_answers(self.collate(indices))
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How a training gets its batches.
+
+    Attributes:
+        collate: Turns indices into a batch.
+        n_workers: How many processes do that beside the training's own.
+        injector: Shows the model the images of batches without pixels; none where all have pixels.
+        is_anew: Whether images are prepared anew in each epoch although once would do: their last bits then depend
+            on what batch they are in, so a run that does has other bytes than one that doesn't.
+    """
+
+    collate: Collate | ForAnswers
+    n_workers: int
+    injector: Injector | None
+    is_anew: bool
+
+
+@contextmanager
+def batches(model: Any, collator: Collator, team: Processes, *, epochs: float, is_bf16: bool) -> Iterator[Batches]:
+    """The batches of a training, while the block runs; what can be prepared once is prepared now.
+
+    Args:
+        model: What is trained, where it is trained.
+        collator: Encodes its examples.
+        team: The processes that train together.
+        epochs: How often each example is seen.
+        is_bf16: Whether the model computes in bfloat16.
+    """
+    is_wanted = epochs > 1 and not is_sharded() and is_image_constant(model)
+    with _prepared(model, collator, team, is_bf16) if is_wanted else nullcontext() as kept:
+        collate: Collate = collator if kept is None else kept
+        image = image_id(collator.prompter.processor, model.config)
+        with nullcontext() if kept is None or image is None else Injector(image).on(model) as injector:
+            yield Batches(
+                ForAnswers(collate) if takes_logits_to_keep(model) else collate,
+                loader_workers() if kept is None else 0,
+                injector,
+                is_wanted and kept is None,
+            )
+
+
+def _prepared(
+    model: Any, collator: Collator, team: Processes, is_bf16: bool
+) -> AbstractContextManager[Prepared | None]:
+    return prepared(model, collator, collator.prompter, len(collator.examples), team, is_bf16=is_bf16)
+
+
+def takes_logits_to_keep(model: Any) -> bool:
+    """Whether a model can be told for how many of the last tokens logits are wanted."""
+    return "logits_to_keep" in inspect.signature(plain(model).forward).parameters
