@@ -32,6 +32,7 @@ from evensight.training.callbacks import Keeper, Stopper, Watch
 from evensight.training.checkpoints import Checkpoint, Checkpoints, history
 from evensight.training.guard import Guard, NumbersEndedError, trained_parameters
 from evensight.training.loop import Loop
+from evensight.training.merged_adapters import merged_adapters
 from evensight.training.processes import Processes
 from evensight.training.validation import Validation, best_step, is_enough, validations
 
@@ -173,6 +174,8 @@ def fit(
         given = stack.enter_context(
             batches(model, collator, around.team, epochs=config.epochs, is_bf16=config.is_bf16())
         )
+        if not config.is_bf16():
+            stack.enter_context(merged_adapters(model))
         if given.is_anew and around.checkpoints is not None:
             around = replace(around, checkpoints=around.checkpoints.of_another_way("anew"))
         start = around.team.led(partial(_start, around.checkpoints))
