@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format fuzz families bench bench-photos gallery placing exports ray seeds clean
+.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training gallery placing exports ray seeds clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ bench: $(READY)  ## how fast scenes are made; writes docs/benchmark-scenes.md (a
 
 bench-photos: $(READY)  ## how fast annotations are read; writes docs/benchmark-photos.md (about 3 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/photos.py --table docs/benchmark-photos.md
+
+bench-training: $(READY)  ## how fast models are fine-tuned; writes docs/benchmark-training.md (about 8 minutes)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/training.py --table docs/benchmark-training.md
 
 gallery: $(READY)  ## draw the gallery of the docs anew
 	$(BIN)/python scripts/gallery.py
