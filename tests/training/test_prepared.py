@@ -133,6 +133,7 @@ def test_who_prepares_an_example_changes_no_bit(few: Part) -> None:
             with embedding_file(folder) as file:
                 share = prepared._filled(look, collator, N, file, team)
                 assert not share.fault
+                assert sorted(share.kept) == [k for k in range(N) if k // prepared.CHUNK % team.n == team.rank]
                 values = mapped(share.path, share.layout)
                 found |= {k: values[one.first : one.first + one.n].clone() for k, one in share.kept.items()}
         rows[name] = found
@@ -141,12 +142,17 @@ def test_who_prepares_an_example_changes_no_bit(few: Part) -> None:
     assert not torch.equal(rows["one"][0], rows["one"][1])
 
 
-@pytest.mark.parametrize("trouble", ["no folder", "too large", "too many tokens", "disk full", "not enough"])
+@pytest.mark.parametrize(
+    "trouble", ["no folder", "too large", "too many tokens", "disk full", "not enough", "another way"]
+)
 def test_where_they_cannot_be_kept_it_says_why_and_prepares_anew(
     few: Part, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trouble: str
 ) -> None:
     def full(self: EmbeddingFile, rows: Tensor) -> int:
         raise OSError(28, "No space left on device")
+
+    def none(self: DecoderCall, places: Tensor) -> Tensor:
+        raise AttributeError("this one has none")
 
     said = {
         "no folder": "there is no folder for caches",
@@ -154,6 +160,7 @@ def test_where_they_cannot_be_kept_it_says_why_and_prepares_anew(
         "too many tokens": "their tokens take",
         "disk full": "No space left on device",
         "not enough": "more about an image than its embeddings",
+        "another way": "can't be read (this one has none)",
     }
     if trouble == "no folder":
         monkeypatch.setenv(CACHE_VARIABLE, "off")
@@ -163,6 +170,8 @@ def test_where_they_cannot_be_kept_it_says_why_and_prepares_anew(
         monkeypatch.setattr(prepared, "MAX_TOKEN_BYTES", 1000)
     elif trouble == "disk full":
         monkeypatch.setattr(EmbeddingFile, "append", full)
+    elif trouble == "another way":
+        monkeypatch.setattr(DecoderCall, "embeddings", none)
     else:
         whole = DecoderCall.embeddings
         monkeypatch.setattr(DecoderCall, "embeddings", lambda self, places: whole(self, places) * 0.5)

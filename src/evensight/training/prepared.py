@@ -88,8 +88,8 @@ def is_image_constant(model: Any) -> bool:
 
 def _drops_out(model: Any) -> bool:
     """Whether the vision tower or the projector leaves out anything at random while it is trained."""
-    settings = getattr(model.config, "vision_config", None)
-    shares = [] if settings is None else [value for name, value in settings.to_dict().items() if "drop" in name]
+    settings: dict[str, Any] = getattr(getattr(model.config, "vision_config", None), "to_dict", dict)()
+    shares = [value for name, value in settings.items() if "drop" in name]
     layers = [
         module.p
         for name, module in model.named_modules()
@@ -162,7 +162,7 @@ def _filled(look: "_Look", collate: Collate, n: int, file: EmbeddingFile, team: 
                 if advance is not None:
                     advance(len(batch[INDICES]) * team.n)
         file.flush()
-    except (NoRoomError, CanNotBeKeptError, OSError) as error:
+    except (NoRoomError, CanNotBeKeptError, OSError, torch.OutOfMemoryError) as error:
         return _Share(fault=one_line(error))
     return _Share(kept, file.path, file.layout)
 
@@ -196,6 +196,10 @@ def check_tokens(n_bytes: int) -> None:
         raise NoRoomError(f"their tokens take {n_bytes / 2**30:.1f} GiB, of {MAX_TOKEN_BYTES / 2**30:.1f} at most")
 
 
+_UNFIT = (ValueError, TypeError, AttributeError, KeyError, IndexError)
+"""What a model raises that doesn't call its language model as the known families do."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
     """Looks at images as the model will in training."""
@@ -218,11 +222,16 @@ class _Look:
         places = given["input_ids"] == self.image_id
         was_training = self.model.training
         self.model.eval()
-        call = self._call(given)
-        embeddings = call.embeddings(places)
-        if checked and not call.is_same(self._call_with(embeddings, given)):
+        try:
+            call = self._call(given)
+            embeddings = call.embeddings(places)
+            stands_for_pixels = not checked or call.is_same(self._call_with(embeddings, given))
+        except _UNFIT as error:
+            raise CanNotBeKeptError(f"what this model makes of an image can't be read ({one_line(error)})") from error
+        finally:
+            self.model.train(was_training)
+        if not stands_for_pixels:
             raise CanNotBeKeptError("this model tells its language model more about an image than its embeddings")
-        self.model.train(was_training)
         return embeddings, places.sum(dim=1).tolist()
 
     def _call_with(self, embeddings: Tensor, batch: Mapping[str, Tensor]) -> DecoderCall:
