@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -43,8 +44,9 @@ TRL, TRL_KEPT, PLAIN, OURS, DRAWN, CHECKPOINTED = (
     "evensight, drawing its pictures",
     "evensight, activations computed twice",
 )
-WITHOUT_LOGITS, WITHOUT_PREPARED, WITHOUT_MERGED = (
-    "evensight without logits for answers alone",
+WITHOUT_LOGITS, WITHOUT_LAST, WITHOUT_PREPARED, WITHOUT_MERGED = (
+    "evensight without logits (and last layer) for answers alone",
+    "evensight without a last layer for answers alone",
     "evensight without examples prepared once",
     "evensight without adapters added to small layers",
 )
@@ -242,6 +244,7 @@ def _ours(way: str) -> Callable[[Work], Trained]:
     switched_off = {
         WITHOUT_LOGITS: (batches, "takes_logits_to_keep", lambda _model: False),
         WITHOUT_PREPARED: (batches, "is_image_constant", lambda _model: False),
+        WITHOUT_LAST: (batches, "LastLayer", lambda: SimpleNamespace(on=lambda _model: nullcontext())),
         WITHOUT_MERGED: (trainer, "merged_adapters", lambda _model: nullcontext(0)),
     }
 

@@ -143,7 +143,9 @@ def _next(published: Mapping[str, Any], words: Sequence[str]) -> tuple[Any, Any]
     named = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     tokenizer = _tokenizer(words, ["<unk>", "<s>", "</s>", "<image>", "<pad>"], named)
     processor = LlavaNextProcessor(
-        LlavaNextImageProcessorPil(image_grid_pinpoints=_PINPOINTS),
+        LlavaNextImageProcessorPil(
+            size={"shortest_edge": 336}, crop_size={"height": 336, "width": 336}, image_grid_pinpoints=_PINPOINTS
+        ),
         tokenizer,
         14,
         "default",

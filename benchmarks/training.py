@@ -44,6 +44,7 @@ from contenders import (
     PLAIN,
     TRL,
     TRL_KEPT,
+    WITHOUT_LAST,
     WITHOUT_LOGITS,
     WITHOUT_MERGED,
     WITHOUT_PREPARED,
@@ -87,8 +88,8 @@ class Measured:
     flops_a_sample: float | None = None
 
 
-CPU_WAYS = (TRL, TRL_KEPT, PLAIN, OURS, DRAWN, WITHOUT_LOGITS, WITHOUT_PREPARED, WITHOUT_MERGED)
-GPU_WAYS = (TRL, TRL_KEPT, PLAIN, OURS, CHECKPOINTED, WITHOUT_LOGITS, WITHOUT_PREPARED)
+CPU_WAYS = (TRL, TRL_KEPT, PLAIN, OURS, DRAWN, WITHOUT_LOGITS, WITHOUT_LAST, WITHOUT_PREPARED, WITHOUT_MERGED)
+GPU_WAYS = (TRL, TRL_KEPT, PLAIN, OURS, CHECKPOINTED, WITHOUT_LOGITS, WITHOUT_LAST, WITHOUT_PREPARED)
 _EMBEDDED = {"batch_size": 32, "layers": []}
 """With six epochs, as the embedded model recommends for itself."""
 
@@ -325,16 +326,16 @@ def _table(ways: Sequence[Measured], peak: float | None) -> list[str]:
 
 
 TRICKS = """\
-*Logits for answers alone*: the language model's last layer gives words' scores only where a word of an answer is
-predicted. *Examples prepared once*: where the vision tower and the projector are frozen and there is more than one
-epoch, each example is drawn, encoded and looked at once; its tokens stay in memory and its image's embeddings in a
-mapped file. *Adapters added to small layers*: in float32, LoRA of a layer with fewer than 6 r features is computed as
-(W + s B A) x, which is less work there. Each was kept for what the rows above lose without it.
+*Logits for answers alone*: words' scores are computed only where a word of an answer is predicted. *A last layer for
+answers alone*: behind its attention, the last layer too is computed only there. *Examples prepared once*: where the vision tower and the projector are frozen and there is more than one epoch, each example is drawn, encoded
+and looked at once; its tokens stay in memory and its image's embeddings in a mapped file. *Adapters added to small
+layers*: in float32, LoRA of a layer with fewer than 6 r features is computed as (W + s B A) x, which is less work
+there. Each was kept for what the rows above lose without it.
 
 Tried and left out, for it brought nothing that could be told from noise: keeping freed memory in the process
-(`mallopt`), flushing denormal numbers, an optimizer of another kind (transformers' default is the fused one), tokens
-kept without embeddings. A loop of our own could save at most what transformers' Trainer takes beside the model's
-passes, about 10 ms of a step of 120 of the embedded model, and less of any larger one: we stay on the Trainer."""
+(`mallopt`), flushing denormal numbers. transformers' default optimizer is the fused one already. A loop of our own
+could save at most what transformers' Trainer takes beside the model's passes, about 10 ms of a step of 110 of the
+embedded model, and less of any larger one: we stay on the Trainer."""
 
 NO_GPU = """\
 ## On a GPU

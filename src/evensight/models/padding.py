@@ -15,6 +15,9 @@ from evensight.models.prompts import IGNORED, Prompter
 POSITIONS = "image_grid_thw"
 """What Qwen's positions are computed from beside the tokens: each image's patches in time, height and width."""
 
+LOGITS = "logits_to_keep"
+"""For how many of the last tokens a model computes logits: transformers' own argument."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -80,4 +83,4 @@ def for_answers(batch: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
     """
     labels = batch["labels"]
     n = int((labels != IGNORED).any(dim=0).sum()) + 1
-    return {**batch, "labels": labels[:, -n:], "logits_to_keep": n}
+    return {**batch, "labels": labels[:, -n:], LOGITS: n}

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,10 @@ from torch.utils.data import Dataset
 from evensight.datasets.examples import ExampleSet
 from evensight.models.cores import loader_workers
 from evensight.models.image_embeddings import Injector, plain
-from evensight.models.padding import for_answers
+from evensight.models.last_layer import LastLayer
+from evensight.models.padding import LOGITS, for_answers
 from evensight.models.prompts import Prompter, image_id
-from evensight.training.prepared import INDICES, Collate, Prepared, is_image_constant, prepared
+from evensight.training.prepared import EMBEDDINGS, INDICES, Collate, Prepared, is_image_constant, prepared
 from evensight.training.processes import Processes, is_sharded
 
 
@@ -69,6 +70,7 @@ class Batches:
         collate: Turns indices into a batch.
         n_workers: How many processes do that beside the training's own.
         injector: Shows the model the images of batches without pixels; none where all have pixels.
+        last_layer: Leaves out what no logit needs; none where all logits are computed.
         is_anew: Whether images are prepared anew in each epoch although once would do: their last bits then depend
             on what batch they are in, so a run that does has other bytes than one that doesn't.
     """
@@ -76,7 +78,23 @@ class Batches:
     collate: Collate | ForAnswers
     n_workers: int
     injector: Injector | None
+    last_layer: LastLayer | None
     is_anew: bool
+
+    @contextmanager
+    def computing(self, batch: dict[str, Any]) -> Iterator[None]:
+        """The surroundings in which the model computes a batch, forward and backward.
+
+        Args:
+            batch: From it is taken what is not the model's.
+        """
+        embeddings = batch.pop(EMBEDDINGS, None)
+        with ExitStack() as stack:
+            if self.injector is not None and embeddings is not None:
+                stack.enter_context(self.injector.showing(embeddings, batch["input_ids"]))
+            if self.last_layer is not None and LOGITS in batch:
+                stack.enter_context(self.last_layer.keeping(batch[LOGITS]))
+            yield
 
 
 @contextmanager
@@ -91,16 +109,19 @@ def batches(model: Any, collator: Collator, team: Processes, *, epochs: float, i
         is_bf16: Whether the model computes in bfloat16.
     """
     is_wanted = epochs > 1 and not is_sharded() and is_image_constant(model)
-    with _prepared(model, collator, team, is_bf16) if is_wanted else nullcontext() as kept:
-        collate: Collate = collator if kept is None else kept
+    keeps = takes_logits_to_keep(model)
+    with ExitStack() as stack:
+        kept = stack.enter_context(_prepared(model, collator, team, is_bf16)) if is_wanted else None
         image = image_id(collator.prompter.processor, model.config)
-        with nullcontext() if kept is None or image is None else Injector(image).on(model) as injector:
-            yield Batches(
-                ForAnswers(collate) if takes_logits_to_keep(model) else collate,
-                loader_workers() if kept is None else 0,
-                injector,
-                is_wanted and kept is None,
-            )
+        injector = None if kept is None or image is None else stack.enter_context(Injector(image).on(model))
+        cuts = keeps and not is_sharded()
+        yield Batches(
+            ForAnswers(kept or collator) if keeps else kept or collator,
+            loader_workers() if kept is None else 0,
+            injector,
+            stack.enter_context(LastLayer().on(model)) if cuts else None,
+            is_wanted and kept is None,
+        )
 
 
 def _prepared(

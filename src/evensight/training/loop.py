@@ -8,7 +8,7 @@ saving them is left as it is.
 
 import errno
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerControl
 
 from evensight.errors import InputError
-from evensight.models.image_embeddings import Injector
 from evensight.runs import one_line
 from evensight.training.guard import Guard, trained_parameters
-from evensight.training.prepared import EMBEDDINGS, INDICES
+from evensight.training.prepared import INDICES
 
 WEIGHTS_NAME = "trained.safetensors"
 
@@ -34,7 +33,7 @@ class Loop(Trainer):  # type: ignore[misc]
         self,
         guard: Guard,
         validate: Callable[[nn.Module], Mapping[str, float]] | None,
-        injector: Injector | None = None,
+        computing: Callable[[dict[str, Any]], AbstractContextManager[None]],
         **options: Any,
     ) -> None:
         """Prepares the loop.
@@ -42,7 +41,7 @@ class Loop(Trainer):  # type: ignore[misc]
         Args:
             guard: Looks at each loss; is also a callback.
             validate: Gives the figures of the model as it is.
-            injector: Shows the model the images of batches that have `image_embeddings` in place of pixels.
+            computing: The surroundings of each batch's forward and backward pass.
             options: Those of `Trainer`.
         """
         super().__init__(**options)
@@ -50,7 +49,7 @@ class Loop(Trainer):  # type: ignore[misc]
         self.control: TrainerControl
         self._guard = guard
         self._validate = validate
-        self._injector = injector
+        self._computing = computing
 
     @property
     def is_sharded(self) -> bool:
@@ -64,15 +63,10 @@ class Loop(Trainer):  # type: ignore[misc]
             NumbersEndedError: It is not finite.
         """
         indices = inputs.pop(INDICES).tolist()
-        with self._shown(inputs):
+        with self._computing(inputs):
             loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
         self._guard.check_loss(loss, indices, self.state.global_step + 1)
         return loss
-
-    def _shown(self, inputs: dict[str, Any]) -> AbstractContextManager[None]:
-        if self._injector is None or EMBEDDINGS not in inputs:
-            return nullcontext()
-        return self._injector.showing(inputs.pop(EMBEDDINGS), inputs["input_ids"])
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The validation's figures, which are logged as well."""

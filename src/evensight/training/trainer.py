@@ -282,7 +282,7 @@ def _loop(
         loop = Loop(
             guard,
             validate,
-            given.injector,
+            given.computing,
             model=model,
             args=arguments,
             data_collator=given.collate,

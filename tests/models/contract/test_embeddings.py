@@ -1,11 +1,14 @@
 """What is kept of an example stands for it: the same tokens in any batch, the same image to the language model."""
 
+from typing import Any
+
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
 from evensight.models.image_embeddings import Injector, decoder_call
+from evensight.models.last_layer import LastLayer, positionwise
 from evensight.models.padding import POSITIONS, for_answers, join, split
 from evensight.models.prompts import IGNORED, image_id
 from tiny_models import TEXTS, Tiny, pictures
@@ -78,6 +81,29 @@ def test_logits_for_answers_alone_and_kept_embeddings_change_no_loss_and_no_grad
         assert model(**given).logits.shape[1] == given["logits_to_keep"] < batch["input_ids"].shape[1] / 2
     for name, gradient in expected.items():
         torch.testing.assert_close(found[name], gradient, rtol=RTOL, atol=ATOL * float(gradient.abs().max() + 1))
+
+
+def test_a_last_layer_for_the_answers_alone_changes_no_loss_and_no_gradient(tiny: Tiny) -> None:
+    model, batch = tiny.fresh().model.train(), encoded(tiny)
+    given = for_answers(batch)
+    assert len(positionwise(model)) == 2
+    seen: list[int] = []
+    mlp: Any = positionwise(model)[1]
+    hook = mlp.down_proj.register_forward_hook(lambda *args: seen.append(args[1][0].shape[1]))
+    expected = gradients(model, given)
+    with LastLayer().on(model) as last:
+        with last.keeping(int(given["logits_to_keep"])):
+            found = gradients(model, given)
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+            again = gradients(model, given)
+            model.gradient_checkpointing_disable()
+        assert torch.equal(gradients(model, given)["the loss"], expected["the loss"])  # nothing is cut outside
+    hook.remove()
+    assert (seen[0], seen[1], seen[-1]) == (batch["input_ids"].shape[1], given["logits_to_keep"], seen[0])
+    assert found.keys() == again.keys() == expected.keys()
+    for name, gradient in expected.items():
+        for other in (found[name], again[name]):
+            torch.testing.assert_close(other, gradient, rtol=RTOL, atol=ATOL * float(gradient.abs().max() + 1))
 
 
 def gradients(model: torch.nn.Module, batch: dict[str, Tensor] | dict[str, Tensor | int]) -> dict[str, Tensor]:
