@@ -326,9 +326,10 @@ def _table(ways: Sequence[Measured], peak: float | None) -> list[str]:
 
 
 TRICKS = """\
-*Logits for answers alone*: words' scores are computed only where a word of an answer is predicted. *A last layer for
-answers alone*: behind its attention, the last layer too is computed only there. *Examples prepared once*: where the vision tower and the projector are frozen and there is more than one epoch, each example is drawn, encoded
-and looked at once; its tokens stay in memory and its image's embeddings in a mapped file. *Adapters added to small
+*Logits for answers alone*: words' scores are computed only where a word of an answer is predicted. *A last layer
+for answers alone*: behind its attention, the last layer too is computed only there. *Examples prepared once*: where
+the vision tower and the projector are frozen and there is more than one epoch, each example is drawn, encoded and
+looked at once; its tokens stay in memory and its image's embeddings in a mapped file. *Adapters added to small
 layers*: in float32, LoRA of a layer with fewer than 6 r features is computed as (W + s B A) x, which is less work
 there. Each was kept for what the rows above lose without it.
 
