@@ -187,7 +187,9 @@ def _check_all_used(loaded: Any, saved: set[str]) -> None:
     """Checks that the adapter's weights are all in the model: PEFT starts those it misses anew, with a warning."""
     from peft import get_peft_model_state_dict
 
-    wanted = set(get_peft_model_state_dict(loaded))
+    # Left to find out whether embeddings were saved, PEFT asks the Hub for the base model.
+    has_embeddings = any("embed" in name and "lora_" not in name for name in saved)
+    wanted = set(get_peft_model_state_dict(loaded, save_embedding_layers=has_embeddings))
     if wanted != saved:
         raise ValueError(
             f"{len(saved - wanted)} of its weights have no place in it, {len(wanted - saved)} are missing"
