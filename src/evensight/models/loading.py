@@ -80,7 +80,7 @@ def load(name: str, adapter: Path | None = None, *, in_4_bits: bool = False) -> 
     import torch
 
     source, given = model_source(name), checkpoint(name)
-    allow_code = may_run_code(name, given)
+    allow_code = may_run_code(name, given and hub_id(name))  # by what the user named, not by what it stands for today
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     how = _four_bits() if in_4_bits else {"dtype": dtype}
