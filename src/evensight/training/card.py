@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from evensight.annotations import AREAS
+from evensight.audits.audit import Audit, certificate
 from evensight.datasets.examples import ExampleSet
 from evensight.models.hub import HubId
 from evensight.models.loading import LoadedModel
@@ -60,7 +61,7 @@ class Card:
     Attributes:
         base: What was fine-tuned.
         examples: On what.
-        certificate: What an audit counted in these examples, as Markdown; None where there are too many for it.
+        counted: What an audit counted in these examples; None where there are too many for it.
         config: How.
         parameters: Component -> how many `parameters` it has, and how many are `trained`.
         hardware: What it ran on.
@@ -70,7 +71,7 @@ class Card:
 
     base: Base
     examples: ExampleSet
-    certificate: str | None
+    counted: Audit | None
     config: FinetuneConfig
     parameters: Mapping[str, Mapping[str, int]]
     hardware: str
@@ -106,8 +107,11 @@ class Card:
         }
 
     def _data(self) -> str:
-        counted = self.certificate or "There are too many to be counted here: `evensight audit` counts them.\n"
-        return f"`{self.examples.info.name}`, SHA-256 `{self.examples.hash}`.\n\n{counted.strip()}\n"
+        known = f"`{self.examples.info.name}`, SHA-256 `{self.examples.hash}`."
+        if self.counted is None:
+            return f"{known}\n\nThere are too many questions to be counted here: `evensight audit` counts them.\n"
+        areas = {area: (f"{n:,}",) for area, n in self.counted.counts.get("area", {}).items()}
+        return f"{known}\n\n{certificate(self.counted).strip()}\n\n{_table(('area', 'questions'), areas)}"
 
     def _parts(self) -> dict[str, tuple[str, ...]]:
         return {part: (f"{row['parameters']:,}", f"{row['trained']:,}") for part, row in self.parameters.items()}

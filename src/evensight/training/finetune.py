@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evensight.audits.certificate import certified
+from evensight.audits.audit import Audit, audit
+from evensight.audits.certificate import MAX_CERTIFIED
 from evensight.datasets.examples import ExampleSet
 from evensight.errors import one_of
 from evensight.models.families import parameter_table
@@ -159,16 +160,16 @@ class _Run:
         return Checkpoints(self.out / FOLDER_NAME, f"{self.fingerprint}-{self.team.n}")
 
     @cached_property
-    def certificate(self) -> str | None:
+    def counted(self) -> Audit | None:
         """What is counted in the examples; None if they are too many."""
-        return certified(self.examples).certificate
+        return audit(self.examples) if len(self.examples) <= MAX_CERTIFIED else None
 
     def check(self) -> None:
         """Checks what needs no model, and counts what the card will say."""
         check_reporters(self.upkeep.report_to)
         if self.validation is not None:
             check_apart(self.examples, self.validation, is_share=bool(self.config.validation_share))
-        self.certificate  # noqa: B018 - what may fail fails now, and not when all is learned
+        self.counted  # noqa: B018 - what may fail fails now, and not when all is learned
 
     def begin(self, *, replace: bool) -> None:
         had = has_checkpoints(self.out)
@@ -207,13 +208,14 @@ class _Run:
     ) -> Card:
         parts, base = parameter_table(adapted), base_of(loaded)
         ran_on = hardware(self.team.n)
-        return Card(base, self.examples, self.certificate, self.config, parts, ran_on, how_far, figures)
+        return Card(base, self.examples, self.counted, self.config, parts, ran_on, how_far, figures)
 
     def _facts(self, adapted: Any, loaded: LoadedModel, fitted: Fitted) -> dict[str, Any]:
         facts = {
             "n_examples": len(self.examples),
             "n_steps": len(fitted.losses),
             "n_processes": self.team.n,
+            "hardware": hardware(self.team.n),
             "final_loss": fitted.losses[-1],
             "parameters": parameter_table(adapted),
             "model": loaded.hashes["model"],
