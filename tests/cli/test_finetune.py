@@ -119,6 +119,7 @@ def refused(arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: p
             "is not run: allowing it takes a checkpoint of the Hub with its whole commit",
         ),
         (["--preset", "papers"], "the preset `papers` is not known: expected one of paper"),
+        (["--epochs", "0"], "`epochs` input should be greater than 0, got '0"),
         (["--method", "loraa"], "`method` input should be 'lora', 'dora', 'qlora' or 'full'"),
         (["--method", "qlora"], "`qlora` needs"),
         (["--components", "legs"], "`legs` is not known: expected one of projector, language, vision"),
@@ -146,9 +147,9 @@ def test_bad_input_is_one_line_and_the_finished_run_stays(
     before, files = hash_files(desk / "run"), sorted(path.name for path in desk.iterdir())
     base = {"--model": "embedded", "--data": "data", "--out": "run"}
     base |= dict(zip(given[::2], given[1::2], strict=False))
-    command = [word for pair in base.items() for word in pair]
+    command = ["finetune", *QUICK, *(word for pair in base.items() for word in pair)]
     more = ["--allow-code"] if "--allow-code" in given else []
-    assert says in refused(["finetune", *command, *QUICK, *more], monkeypatch, capsys)
+    assert says in refused([*command, *more], monkeypatch, capsys)
     assert hash_files(desk / "run") == before
     assert sorted(path.name for path in desk.iterdir()) == files
 
