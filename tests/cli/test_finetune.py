@@ -163,6 +163,19 @@ def test_an_adapter_of_another_base_is_one_line(
     assert not (desk / "asked").exists()
 
 
+def test_a_run_without_an_adapter_says_what_to_name_instead(
+    desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(desk)
+    out = str(tmp_path / "full")
+    tune = ["finetune", "--model", "embedded", "--data", "data", "--out", out, "--method", "full", *QUICK]
+    assert CliRunner().invoke(cli.app, tune).exit_code == 0
+    ask = ["evaluate", "--data", "data", "--out", str(tmp_path / "asked")]
+    line = refused([*ask, "--model", "embedded", "--adapter", out], monkeypatch, capsys)
+    assert f"trained the model itself and has no adapter: name `{out}/model` as the model instead" in line
+    assert CliRunner().invoke(cli.app, [*ask, "--model", f"{out}/model"]).exit_code == 0
+
+
 def test_a_disk_without_space_keeps_the_checkpoint_before_and_the_same_command_goes_on(
     desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

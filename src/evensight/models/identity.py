@@ -93,6 +93,10 @@ def adapter_folder(path: Path) -> Path:
     if (path / MANIFEST_NAME).exists():
         run = RunFolder(path)
         run.check_files(run.manifest("finetune"))
+        if (path / "model").is_dir():
+            raise InputError(
+                f"`{path}` trained the model itself and has no adapter: name `{path / 'model'}` as the model instead"
+            )
         path /= "adapter"
     if not (path / "adapter_config.json").exists() or not (path / "adapter_model.safetensors").exists():
         pickles = (path / "adapter_model.bin").exists()

@@ -232,6 +232,7 @@ def writing_weights() -> Iterator[None]:
 
 @contextmanager
 def _explained(name: str, source: str, given: HubId | None, allow_code: bool) -> Iterator[None]:
+    import torch
     from safetensors import SafetensorError
 
     try:
@@ -250,7 +251,7 @@ def _explained(name: str, source: str, given: HubId | None, allow_code: bool) ->
             raise InputError(
                 f"the model `{name}` has no weights as safetensors; pickles, which can run code, are not read"
             ) from error
-        if "CUDA out of memory" in str(error):
+        if isinstance(error, torch.OutOfMemoryError):
             raise InputError(
                 f"the GPU's memory is too small to load the model `{name}`: close what else uses it, take a smaller "
                 "model, or fine-tune by the method `qlora`"

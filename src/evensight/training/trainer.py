@@ -326,6 +326,9 @@ def _run(
     except torch.OutOfMemoryError as error:
         clear_frames(error.__traceback__)
         raise InputError(_too_large(loop.state.global_step + 1, config)) from error
+    except OSError as error:
+        clear_frames(error.__traceback__)
+        raise
 
 
 def _fitted(loop: Loop, log: list[dict[str, float]], around: Surroundings) -> Fitted:
