@@ -16,7 +16,7 @@ from evensight.datasets.scene_examples import SceneExamples
 from evensight.evaluation.ask import evaluate
 from evensight.models.hub import HubId
 from evensight.models.loading import LoadedModel
-from evensight.runs import RunManifest, versions
+from evensight.runs import RunFolder, RunManifest, versions
 from evensight.scenes.compose import SceneDesign
 from evensight.training.card import Base, Card, base_of, hardware
 from evensight.training.finetune import config_for, finetune
@@ -26,9 +26,17 @@ from evensight.training.validation import Part
 COMMIT = "c" * 40
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def few(mini_train: SceneDesign) -> SceneExamples:
     return SceneExamples(mini_train, 108, 0)
+
+
+@pytest.fixture(scope="module")
+def tuned(few: SceneExamples, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the set as it is."""
+    out = tmp_path_factory.mktemp("tuned") / "run"
+    run(few, out, seed=3)
+    return out
 
 
 def run(examples: ExampleSet, out: Path, validation: ExampleSet | None = None, **overrides: Any) -> RunManifest:
@@ -94,11 +102,10 @@ def test_the_commit_of_the_base_is_told(few: SceneExamples) -> None:
 
 
 def test_the_data_stand_there_with_their_hash_their_counts_and_what_was_counted_of_their_claims(
-    few: SceneExamples, tmp_path: Path
+    few: SceneExamples, tuned: Path
 ) -> None:
-    manifest = run(few, tmp_path / "run")
-    text = (tmp_path / "run" / "adapter" / "README.md").read_text()
-    assert manifest.inputs["data"] == few.hash
+    text = (tuned / "adapter" / "README.md").read_text()
+    assert RunFolder(tuned).manifest("finetune").inputs["data"] == few.hash
     assert f"SHA-256 `{few.hash}`" in text
     assert certificate(audit(few)).strip() in text
     assert "| area | slot | " in text
@@ -115,10 +122,11 @@ def test_of_a_set_that_claims_nothing_the_card_says_so(few: SceneExamples) -> No
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_recipe_and_trained_parameters_are_those_of_the_manifest(
-    few: SceneExamples, tmp_path: Path, method: str
+    few: SceneExamples, tuned: Path, tmp_path: Path, method: str
 ) -> None:
-    manifest = run(few, tmp_path / "run", method=method, seed=3)
-    text = (tmp_path / "run" / ("model" if method == "full" else "adapter") / "README.md").read_text()
+    out, name = (tuned, "adapter") if method == "lora" else (tmp_path / "run", "model")
+    manifest = run(few, out, method=method, seed=3)
+    text = (out / name / "README.md").read_text()
     recipe = dict(table(text, "Recipe"))
     assert recipe.pop("hardware") == manifest.facts["hardware"] == hardware(1)
     for name, version in versions().items():
@@ -155,14 +163,11 @@ def test_the_hardware_is_told_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> No
     assert hardware(8) == "8 x NVIDIA H100 80GB HBM3"
 
 
-def test_asking_with_an_adapter_changes_nothing_in_its_run(few: SceneExamples, tmp_path: Path) -> None:
-    run(few, tmp_path / "run")
-
+def test_asking_with_an_adapter_changes_nothing_in_its_run(few: SceneExamples, tuned: Path, tmp_path: Path) -> None:
     def seen() -> dict[str, tuple[bytes, int]]:
-        files = (path for path in (tmp_path / "run").rglob("*") if path.is_file())
+        files = (path for path in tuned.rglob("*") if path.is_file())
         return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
     before = seen()
-    evaluate("embedded", tmp_path / "run", Part(few, range(4), {}), tmp_path / "asked", 4)
-    evaluate("embedded", tmp_path / "run" / "adapter", Part(few, range(4), {}), tmp_path / "plain", 4)
+    evaluate("embedded", tuned, Part(few, range(4), {}), tmp_path / "asked", 4)
     assert seen() == before

@@ -51,9 +51,7 @@ def adapter_config(out: Path) -> dict[str, Any]:
     return dict(json.loads((out / "adapter" / "adapter_config.json").read_text()))
 
 
-@pytest.mark.parametrize(
-    ("name", "commit"), [("some/model", NEW), ("some/model@v1", OLD), (f"some/model@{OLD}", OLD)]
-)
+@pytest.mark.parametrize(("name", "commit"), [("some/model", NEW), ("some/model@v1", OLD)])
 def test_the_adapter_names_the_repository_and_the_commit_that_it_was_trained_on(
     cache: Path, few: ExampleSet, tmp_path: Path, name: str, commit: str
 ) -> None:
@@ -66,12 +64,6 @@ def test_the_adapter_names_the_repository_and_the_commit_that_it_was_trained_on(
         assert load(name, adapter).hashes["adapter"]
         with pytest.raises(InputError, match=rf"{says}.*{other}"):
             load(f"some/model@{other}", adapter)
-
-
-def test_of_a_folder_no_commit_is_named(few: ExampleSet, tmp_path: Path) -> None:
-    run(few, "embedded", tmp_path / "run")
-    config = adapter_config(tmp_path / "run")
-    assert (config["base_model_name_or_path"], config["revision"]) == ("embedded", None)
 
 
 def test_a_repository_that_moved_on_is_another_run(cache: Path, few: ExampleSet, tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from evensight.models.embedded import EMBEDDED_FOLDER
 from evensight.runs import hash_files, read_json, write_json
 from evensight.scenes.compose import SceneDesign
 from evensight.training.finetune import config_for, finetune
+from evensight.training.preflight import check_apart, check_reporters
 from evensight.training.trainer import Upkeep
-from evensight.training.validation import Part
+from evensight.training.validation import Part, split_off
 
 ONE_STEP = {"epochs": 0.01, "batch_size": 2}
 
@@ -129,18 +130,19 @@ def test_a_validation_set_with_pictures_that_are_trained_on_is_refused_with_thei
     with pytest.raises(InputError, match=r"^9 of the 9 validation examples"):
         run(reds, tmp_path / "run", validation=reds)
     assert not (tmp_path / "run").exists()
-    assert run(reds, tmp_path / "run", validation=greens).facts["n_validation_examples"] == 9
+    check_apart(reds, greens, is_share=False)
 
 
 def test_a_share_that_shows_pictures_twice_is_told_and_goes_on(
     few: SceneExamples, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(Part(few, range(0, 24, 2), {}), tmp_path / "once", validation_share=0.5)
-    assert "also trained on" not in capsys.readouterr().err
-    twice = Part(few, [k for k in range(0, 24, 2) for _ in range(2)], {"twice": True})
+    once = split_off(Part(few, range(0, 8, 2), {}), 0.5, 0)
+    check_apart(*once, is_share=True)
+    assert capsys.readouterr().err == ""
+    twice = Part(few, [k for k in range(0, 8, 2) for _ in range(2)], {"twice": True})
     run(twice, tmp_path / "twice", validation_share=0.5)
     said = capsys.readouterr().err
-    assert "12 of the 12 validation examples have a picture that is also trained on" in said
+    assert "4 of the 4 validation examples have a picture that is also trained on" in said
     assert "their scores are no scores on what is new" in said
 
 
@@ -155,6 +157,11 @@ def test_a_reporter_that_is_not_there_is_told_before_a_folder_is_touched(
     with pytest.raises(InputError, match=rf"`report_to` {name} can't be used: .*({says}).*; install it, or leave it"):
         run(few, tmp_path / "run", upkeep=Upkeep(report_to=(name,)), replace=True, seed=1)
     assert hash_files(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("names", [(), ("none",), ("all",)])
+def test_nobody_and_all_that_are_there_can_be_told(names: tuple[str, ...]) -> None:
+    check_reporters(names)
 
 
 def test_patience_wants_something_to_validate_on(few: SceneExamples, tmp_path: Path) -> None:

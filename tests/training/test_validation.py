@@ -162,7 +162,7 @@ def undisturbed(mini_train: SceneDesign, tmp_path_factory: pytest.TempPathFactor
 
 
 def stopped(squares: SceneExamples, out: Path) -> Any:
-    """A run whose validation gets worse from its first step on: it ends after the third of twelve."""
+    """A run whose validation gets worse from its first steps on: it ends long before the twelfth."""
     config = config_for("embedded", STOPPED, "the test")
     validating = Mirrored(part(squares, "green", 9))
     return finetune(

@@ -80,8 +80,9 @@ def check_reporters(names: Sequence[str]) -> None:
     """
     from transformers.integrations import get_reporting_integration_callbacks
 
+    asked = names[0] if len(names) == 1 else list(names)  # `all` and `none` are known alone
     try:
-        for callback in get_reporting_integration_callbacks(list(names)):
+        for callback in get_reporting_integration_callbacks(asked):
             callback()
     except (RuntimeError, ValueError, ImportError) as error:
         raise InputError(
