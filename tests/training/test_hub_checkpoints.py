@@ -97,6 +97,7 @@ def test_code_of_a_checkpoint_is_trained_only_where_it_is_allowed_and_pinned(
     monkeypatch.setattr(modules, "HF_MODULES_CACHE", str(tmp_path / "modules"))
     for commit in (OLD, NEW):
         with_code(cache / "snapshots" / commit)
+    (cache / "snapshots" / NEW / "mine.py").write_text("raise SystemExit('the code of another commit ran')\n")
     name = f"some/model@{OLD}"
     with pytest.raises(InputError, match="needs code of its own, which is not run unless you allow it"):
         run(few, name, tmp_path / "run")
