@@ -1,3 +1,5 @@
+from PIL import Image
+
 from evensight.annotations import PAPER_GRID
 from evensight.audits.audit import audit
 from evensight.audits.columns import AuditTable, column, tabulate
@@ -8,6 +10,7 @@ from evensight.scenes.catalog import design
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import cell_factor, factor
+from evensight.training.validation import Part
 
 
 def table(name: str, **columns: str) -> AuditTable:
@@ -92,3 +95,21 @@ def test_pictures_of_both_sets_are_found_whatever_is_asked_about_them() -> None:
     assert shared_pictures(reds, squares("green")) == []  # in the same places, but of another colour
     assert shared_pictures(reds, squares("red", size_px=120)) == []
     assert len(shared_pictures(reds, reds)) == 81
+
+
+def test_pictures_whose_objects_are_elsewhere_are_not_read() -> None:
+    whole = SceneExamples(design("civet-train"), 108, 0)
+    read: list[int] = []
+
+    class Half(Part):
+        def image(self, index: int) -> Image.Image:
+            read.append(index)
+            return super().image(index)
+
+    top, bottom = ([k for k, e in enumerate(whole) if (e.cell.row < 4) is is_top] for is_top in (True, False))
+    assert shared_pictures(Half(whole, top, {}), Half(whole, bottom, {})) == []
+    assert read == []
+    assert shared_pictures(Half(whole, top[:3], {}), Half(whole, [*top[1:3], *bottom[:5]], {})) == [
+        whole[k].id for k in top[1:3]
+    ]
+    assert len(read) < 11

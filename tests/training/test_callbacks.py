@@ -46,7 +46,10 @@ def test_whoever_is_named_is_told_of_losses_and_validations_and_so_is_the_user(
     assert all(any(name.startswith(f"{ACCURACY}/") for name in entry) for entry in validations)
     said = capsys.readouterr().err.splitlines()
     lines = [line for line in said if "perplexity" in line]
-    assert [line.partition(":")[2].partition(":")[0] for line in lines] == [" after step 3", " after step 6"]
+    assert [line.partition(":")[2].partition(":")[0] for line in lines] == [
+        " validation after step 3",
+        " validation after step 6",
+    ]
     assert all(" by area " in line for line in lines)
 
 
@@ -58,4 +61,4 @@ def test_a_process_that_shows_nothing_says_nothing(capsys: pytest.CaptureFixture
     Watch(None).on_evaluate(None, State(), None, figures)
     assert capsys.readouterr().err == ""
     Watch(lambda n=1, note="": None).on_evaluate(None, State(), None, figures)
-    assert "after step 3: perplexity 1.000" in capsys.readouterr().err
+    assert "evensight: validation after step 3: right 100 %, by area" in capsys.readouterr().err

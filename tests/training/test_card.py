@@ -18,10 +18,11 @@ from evensight.models.hub import HubId
 from evensight.models.loading import LoadedModel
 from evensight.runs import RunFolder, RunManifest, versions
 from evensight.scenes.compose import SceneDesign
-from evensight.training.card import Base, Card, base_of, hardware
+from evensight.training.card import Base, Card, base_of, hardware, learned, scores
 from evensight.training.finetune import config_for, finetune
 from evensight.training.methods import FinetuneConfig
-from evensight.training.validation import Part
+from evensight.training.trainer import Fitted
+from evensight.training.validation import ACCURACY, PERPLEXITY, Part
 
 COMMIT = "c" * 40
 
@@ -154,6 +155,17 @@ def test_scores_by_area_are_those_of_the_weights_that_were_kept(few: SceneExampl
     }
     assert table(text, "Validation")["all"] == f"{100 * float(figures['accuracy']):.1f} %"
     assert "## Validation" not in card_of(few).text
+
+
+def test_of_several_validations_the_card_has_that_of_the_best_step() -> None:
+    done = [{"step": float(step), PERPLEXITY: value, ACCURACY: 0.5} for step, value in ((1, 3.0), (2, 2.0), (3, 4.0))]
+    fitted = Fitted([1.0, 0.5, 0.25], done, best_step=2)
+    assert scores(fitted) == done[1]
+    assert learned(fitted).startswith(
+        "in 3 steps; the last step's loss was 0.2500; these are the weights after step 2,"
+    )
+    assert "the lowest, 2.0000, with 50.0 % of the answers right" in learned(fitted)
+    assert scores(Fitted([1.0], [], best_step=1)) is None
 
 
 def test_the_hardware_is_told_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -235,7 +235,7 @@ def test_the_best_step_is_the_first_of_equals_and_never_an_infinite_one() -> Non
 
 def test_a_line_of_the_progress_has_the_areas_where_they_lie() -> None:
     figures = {PERPLEXITY: 1.5, ACCURACY: 0.5, f"{ACCURACY}/top left": 1.0, f"{ACCURACY}/bottom right": 0.25}
-    assert note(figures) == ("perplexity 1.500 on validation examples, right 50 %; by area 100 – – / – – – / – – 25")
+    assert note(figures) == "right 50 %, by area 100 – – / – – – / – – 25, perplexity 1.500"
 
 
 def test_the_table_has_a_column_for_each_area_that_is_asked_about() -> None:

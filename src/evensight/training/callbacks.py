@@ -26,7 +26,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
         """Says what a validation found."""
         if self._advance is not None:
-            say(f"after step {state.global_step:,}: {note(metrics)}")
+            say(f"validation after step {state.global_step:,}: {note(metrics)}")
 
 
 class _Timing(Protocol):

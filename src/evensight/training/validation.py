@@ -132,10 +132,7 @@ def note(figures: Mapping[str, float]) -> str:
     shares = [figures.get(f"{ACCURACY}/{area}") for area in AREAS]
     shown = ["–" if share is None else f"{100 * share:.0f}" for share in shares]
     areas = " / ".join(" ".join(shown[k : k + 3]) for k in (0, 3, 6))
-    return (
-        f"perplexity {figures[PERPLEXITY]:.3f} on validation examples, right {100 * figures[ACCURACY]:.0f} %; "
-        f"by area {areas}"
-    )
+    return f"right {100 * figures[ACCURACY]:.0f} %, by area {areas}, perplexity {figures[PERPLEXITY]:.3f}"
 
 
 def table(done: Sequence[Mapping[str, float]]) -> str:
