@@ -1,9 +1,16 @@
+from PIL import Image
+
+from evensight.annotations import PAPER_GRID
 from evensight.audits.audit import audit
 from evensight.audits.columns import AuditTable, column, tabulate
-from evensight.audits.leakage import leakage, leakages
+from evensight.audits.leakage import leakage, leakages, shared_pictures
 from evensight.audits.pixels import Pictures
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.scenes.catalog import design
+from evensight.scenes.compose import SceneDesign
+from evensight.scenes.designs import Product
+from evensight.scenes.factors import cell_factor, factor
+from evensight.training.validation import Part
 
 
 def table(name: str, **columns: str) -> AuditTable:
@@ -74,3 +81,35 @@ def test_a_set_leaks_wholly_into_itself() -> None:
     same = tabulate(SceneExamples(design("civet-train"), 108, 0))
     assert leakage(same, same).n_same_combination == 1620
     assert audit(same).ok
+
+
+def test_pictures_of_both_sets_are_found_whatever_is_asked_about_them() -> None:
+    def squares(*colors: str, size_px: int = 108) -> SceneExamples:
+        names = {"shape": ["square"], "color": colors, "size": ["large"]}
+        factors = (*(factor(name, values) for name, values in names.items()), cell_factor(PAPER_GRID))
+        return SceneExamples(SceneDesign("squares", "squares", PAPER_GRID, Product(factors)), size_px, 0)
+
+    reds, both = squares("red"), squares("green", "red")
+    shared = shared_pictures(reds, both)
+    assert sorted(shared) == sorted(example.id for example in both if example.attributes["color"] == "red")
+    assert shared_pictures(reds, squares("green")) == []  # in the same places, but of another colour
+    assert shared_pictures(reds, squares("red", size_px=120)) == []
+    assert len(shared_pictures(reds, reds)) == 81
+
+
+def test_pictures_whose_objects_are_elsewhere_are_not_read() -> None:
+    whole = SceneExamples(design("civet-train"), 108, 0)
+    read: list[int] = []
+
+    class Half(Part):
+        def image(self, index: int) -> Image.Image:
+            read.append(index)
+            return super().image(index)
+
+    top, bottom = ([k for k, e in enumerate(whole) if (e.cell.row < 4) is is_top] for is_top in (True, False))
+    assert shared_pictures(Half(whole, top, {}), Half(whole, bottom, {})) == []
+    assert read == []
+    assert shared_pictures(Half(whole, top[:3], {}), Half(whole, [*top[1:3], *bottom[:5]], {})) == [
+        whole[k].id for k in top[1:3]
+    ]
+    assert len(read) < 11

@@ -34,7 +34,8 @@ def assert_one_line(done: subprocess.CompletedProcess[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [*COMMANDS, "embedded train", "embedded card", "models list", "models inspect", *PHOTOS]
+    "command",
+    [*COMMANDS, "embedded train", "embedded card", "models list", "models inspect", "models accelerate", *PHOTOS],
 )
 def test_every_command_has_help_with_an_example(command: str) -> None:
     shown = CliRunner().invoke(cli.app, [*command.split(), "--help"])
@@ -134,14 +135,6 @@ def test_a_model_folder_without_weights_is_one_line(stored: Path, tmp_path: Path
     done = run("evaluate", "--model", "model", "--data", str(stored), "--out", "run", cwd=tmp_path)
     assert_one_line(done)
     assert "has no weights as safetensors" in done.stderr
-
-
-def test_a_wrong_setting_of_the_fine_tuning_is_one_line(stored: Path, tmp_path: Path) -> None:
-    command = ["finetune", "--model", "embedded", "--data", str(stored), "--out", "run"]
-    for option, says in (("--components=legs", "`legs` is not known"), ("--epochs=0", "greater than 0")):
-        done = run(*command, option, cwd=tmp_path)
-        assert_one_line(done)
-        assert says in done.stderr
 
 
 def test_the_stages_by_hand(stored: Path, tmp_path: Path) -> None:

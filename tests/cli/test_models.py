@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
-from evensight import cli
+from evensight import cli, training
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.errors import InputError
 from evensight.models.families import FAMILIES
 from evensight.scenes.compose import SceneDesign
 from evensight.storage.stored import store
@@ -38,3 +40,14 @@ def test_with_a_set_its_longest_example_is_shown(mini_train: SceneDesign, tmp_pa
     output = shown("inspect", "embedded", "--data", str(tmp_path / "set"))
     assert "the longest of 162 examples is `" in output
     assert "Choose from" in output or "Where is the" in output
+
+
+def test_the_shipped_configurations_are_listed_and_printed_as_they_are() -> None:
+    shipped = {path.stem: path.read_text() for path in (Path(training.__file__).parent / "shipped").glob("*.yaml")}
+    listed = shown("accelerate")
+    assert [line.split()[0] for line in listed.splitlines()] == sorted(shipped) == ["ddp", "fsdp2", "zero2", "zero3"]
+    assert "The whole model on each GPU" in listed
+    for name, text in shipped.items():
+        assert shown("accelerate", name) == text
+    with pytest.raises(InputError, match=r"`ddp2` is not known: expected one of ddp, fsdp2, zero2, zero3"):
+        shown("accelerate", "ddp2")

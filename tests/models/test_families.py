@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from peft import LoraConfig
+from peft.tuners.tuners_utils import check_target_module_exists
 
 from evensight.errors import InputError
 from evensight.models.families import FAMILIES as ROWS
 from evensight.models.families import UNLISTED, component_of, family_of, linear_layers, parameter_table
+from evensight.training.methods import target_modules
 from tiny_models import BUILDERS
 
 FAMILIES = tuple(family.model_type for family in ROWS)
@@ -92,3 +95,25 @@ def test_a_component_without_linear_layers_is_refused() -> None:
 def test_one_layer_of_several_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match=r"no linear layer named zzz: expected"):
         linear_layers(architecture("llava"), "language", ("q_proj", "zzz"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("parts", [("language",), ("vision",), ("language", "vision")])
+@pytest.mark.parametrize("layers", [ATTENTION, ()])
+def test_an_adapter_s_names_select_the_layers_that_were_chosen_and_no_others(
+    family: str, parts: tuple[str, ...], layers: tuple[str, ...]
+) -> None:
+    model = architecture(family)
+    try:
+        chosen = {name for part in parts for name in linear_layers(model, part, layers)}
+    except InputError:
+        assert layers  # the towers of some have one matrix for q, k and v
+        return
+    config = LoraConfig(target_modules=target_modules(model, sorted(chosen)))
+    assert {name for name, _ in model.named_modules() if check_target_module_exists(config, name)} == chosen
+
+
+def test_qwen_s_adapters_by_the_paper_are_three_names() -> None:
+    for family in ("qwen2_vl", "qwen2_5_vl", "qwen3_vl"):
+        names = linear_layers(architecture(family), "language", ATTENTION)
+        assert target_modules(architecture(family), names) == sorted(ATTENTION), family

@@ -25,10 +25,10 @@ GLOBAL_BATCH = 18
 """Nine steps take all 162 examples, so that no step has to be filled up."""
 
 
-def examples() -> SceneExamples:
-    """A hundred and sixty-two squares."""
+def examples(shape: str = "square") -> SceneExamples:
+    """A hundred and sixty-two squares, or whatever else."""
     colors = factor("color", ["red", "green"])
-    factors = (factor("shape", ["square"]), colors, factor("size", ["large"]), cell_factor(PAPER_GRID))
+    factors = (factor("shape", [shape]), colors, factor("size", ["large"]), cell_factor(PAPER_GRID))
     return SceneExamples(SceneDesign("mini", "two squares in every cell", PAPER_GRID, Product(factors)), 108, 0)
 
 
@@ -44,9 +44,9 @@ def main() -> None:
     out = Path(sys.argv[1])
     team = processes()
     manifest = finetune(
-        "embedded", examples(), config(team.n), out, validation=examples(), upkeep=Upkeep(checkpoint_steps=4)
+        "embedded", examples(), config(team.n), out, validation=examples("star"), upkeep=Upkeep(checkpoint_steps=4)
     )
-    again = finetune("embedded", examples(), config(team.n), out, validation=examples())
+    again = finetune("embedded", examples(), config(team.n), out, validation=examples("star"))
     guard = Guard(team, keeps_weights=False)
     seen: list[object] = []
     try:

@@ -152,7 +152,8 @@ def test_an_adapter_of_other_weights_is_refused(few: SceneExamples, tmp_path: Pa
 def test_the_adapter_names_its_base_and_no_place_on_this_machine(few: SceneExamples, tmp_path: Path) -> None:
     run(few, tmp_path / "run")
     adapter = tmp_path / "run" / "adapter"
-    assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == "embedded"
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["revision"]) == ("embedded", None)
     texts = [path.read_text() for path in (tmp_path / "run").rglob("*") if path.suffix in (".json", ".md", ".csv")]
     assert len(texts) == 4
     assert not any(str(place) in text for text in texts for place in (tmp_path, EMBEDDED_FOLDER))

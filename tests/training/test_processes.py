@@ -51,7 +51,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("alone") / "run"
-    finetune("embedded", examples(), config(1), out, validation=examples())
+    finetune("embedded", examples(), config(1), out, validation=examples("star"))
     return out
 
 

@@ -191,7 +191,9 @@ def certificate(audit: Audit, command: str = "") -> str:
         audit: The audit.
         command: What to type to make it again.
     """
-    holds = "Every balance that the set claims holds, and nothing contradicts itself."
+    claims = any(balance.claimed for balance in audit.balances)
+    held = "Every balance that the set claims holds" if claims else "The set claims no balance"
+    holds = f"{held}, and nothing contradicts itself."
     fails = f"**Not as claimed:** {len(audit.broken)} balances broken, {len(audit.faults)} faults."
     lines = [f"{audit.n:,} questions. {holds if audit.ok else fails}", ""]
     claimed = [balance for balance in audit.balances if balance.claimed]

@@ -6,16 +6,22 @@ pairs that never are. A picture in both sets is a fault; a shared combination is
 else may mean to share it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
+from evensight.annotations import Box, Frame
 from evensight.audits.columns import AuditTable
 from evensight.audits.pixels import Pictures
+from evensight.datasets.examples import Example, ExampleSet
+from evensight.pictures.decoding import pixel_hash
+from evensight.progress import track
 
 MOST_LISTED = 60
 """Values that are listed by name; of more than that only the numbers are said."""
+
+_Layout = tuple[Frame, frozenset[Box]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,27 @@ def leakage(
         sum(row in known for row in _rows(second, combined)) if combined else 0,
         tuple(_shared(first, second, names) for n in (1, 2) for names in combinations(combined, n)),
     )
+
+
+def shared_pictures(first: ExampleSet, second: ExampleSet) -> list[str]:
+    """The ids of the second set's examples whose picture is in the first as well, pixel by pixel.
+
+    Only pictures of one size with their objects in the same places can be the same; no other is read.
+    """
+    layouts, others = [_layout(example) for example in first], [_layout(example) for example in second]
+    known = set(_hashes(first, layouts, set(others)).values())
+    return [second[k].id for k, key in _hashes(second, others, set(layouts)).items() if key in known]
+
+
+def _hashes(examples: ExampleSet, layouts: Sequence[_Layout], wanted: Set[_Layout]) -> dict[int, bytes]:
+    """The `pixel_hash` of those pictures whose layout is wanted, by their index."""
+    chosen = [k for k, layout in enumerate(layouts) if layout in wanted]
+    label = f"comparing the pictures of {examples.info.name}"
+    return {k: pixel_hash(examples.image(k)) for k in track(chosen, label, len(chosen), "pictures")}
+
+
+def _layout(example: Example) -> _Layout:
+    return example.frame, frozenset((example.box, *(other.box for other in example.others)))
 
 
 def leakages(tables: Sequence[AuditTable], pictures: Sequence[Pictures | None]) -> list[Leakage]:

@@ -7,7 +7,7 @@ import typer
 
 
 def finetune(
-    model: Annotated[str, typer.Option(help="`embedded`, a local folder, or a Hub id.")],
+    model: Annotated[str, typer.Option(help="`embedded`, a local folder, or a Hub id (OWNER/NAME[@REVISION]).")],
     data: Annotated[Path, typer.Option(help="A stored set.")],
     out: Annotated[Path, typer.Option(help="The run folder to make.")],
     preset: Annotated[str | None, typer.Option(help="Settings by name: paper. Options go before them.")] = None,
@@ -52,6 +52,9 @@ def finetune(
         str | None, typer.Option(help="Tell these of the losses, by commas: tensorboard, trackio, wandb ...")
     ] = None,
     seed: Annotated[int, typer.Option(help="Draws the order of examples and the adapters' start.", min=0)] = 0,
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Run code of the checkpoint; it takes OWNER/NAME@COMMIT.")
+    ] = False,
 ) -> None:
     """Fine-tunes a model on a stored set and saves a PEFT adapter in OUT/adapter (`full`: a model in OUT/model).
 
@@ -61,6 +64,7 @@ def finetune(
 
     Example: `evensight finetune --model embedded --data data/civet-train --out runs/balanced`
     """
+    from evensight.models.hub import code_allowed
     from evensight.settings import checked
     from evensight.storage.stored import StoredExamples
     from evensight.training.finetune import config_for
@@ -77,8 +81,8 @@ def finetune(
         "lora_rank": lora_rank,
         "lora_alpha": lora_alpha,
         "lora_dropout": lora_dropout,
-        "components": _names(components),
-        "layers": () if layers == "all" else _names(layers),
+        "components": _names(components, "--components"),
+        "layers": () if layers == "all" else _names(layers, "--layers"),
         "bf16": bf16,
         "gradient_checkpointing": gradient_checkpointing,
         "validation_share": validation_share,
@@ -88,11 +92,12 @@ def finetune(
     }
     overrides = {name: value for name, value in given.items() if value is not None}
     care = {"checkpoint_minutes": checkpoint_minutes, "checkpoint_steps": checkpoint_steps}
-    upkeep = checked(Upkeep, care | {"report_to": _names(report_to) or ()}, "the options")
+    upkeep = checked(Upkeep, care | {"report_to": _names(report_to, "--report-to") or ()}, "the options")
     examples = StoredExamples(data)
     validating = None if validation is None else StoredExamples(validation)
     config = config_for(model, overrides, "the options", preset)
-    manifest = run(model, examples, config, out, validation=validating, upkeep=upkeep)
+    with code_allowed(allow_code):
+        manifest = run(model, examples, config, out, validation=validating, upkeep=upkeep)
     if not processes().is_main:
         return
     facts = manifest.facts
@@ -106,5 +111,15 @@ def finetune(
         typer.echo(f"  {component}: {count['trained']:,} of {count['parameters']:,} parameters trained")
 
 
-def _names(listed: str | None) -> tuple[str, ...] | None:
-    return None if listed is None else tuple(name.strip() for name in listed.split(",") if name.strip())
+def _names(listed: str | None, option: str) -> tuple[str, ...] | None:
+    """The names in an option; None if it isn't given.
+
+    Raises:
+        InputError: It is given, and has none.
+    """
+    from evensight.errors import InputError
+
+    names = None if listed is None else tuple(name.strip() for name in listed.split(",") if name.strip())
+    if names == ():
+        raise InputError(f"`{option}` is empty: expected names by commas, or leave it out")
+    return names

@@ -1,4 +1,4 @@
-"""`evensight models`: what is known of families of models, and what a model is shown and learns from."""
+"""`evensight models`: families of models, what a model is shown and learns from, and how several GPUs train it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,6 +66,32 @@ def inspect_model(
         loaded = load(model, adapter)
     image, text, answer = _sample() if data is None else _longest(loaded, data)
     _print(loaded, inspect(loaded, image, text, answer), f"{image.width} x {image.height} px")
+
+
+@models.command("accelerate")
+def accelerate(
+    name: Annotated[str | None, typer.Argument(help="ddp, fsdp2, zero2 or zero3.", show_default=False)] = None,
+) -> None:
+    """Prints a configuration for `accelerate launch`, to fine-tune on several GPUs; without a name, lists them.
+
+    Example: `evensight models accelerate ddp > ddp.yaml`
+    """
+    from importlib.resources import files
+
+    from evensight.errors import one_of
+
+    shipped = {
+        path.name.removesuffix(".yaml"): path.read_text(encoding="utf-8")
+        for path in sorted((files("evensight.training") / "shipped").iterdir(), key=lambda path: path.name)
+        if path.name.endswith(".yaml")
+    }
+    if name is None:
+        for each, text in shipped.items():
+            typer.echo(f"{each:<6} {text.partition(chr(10))[0].removeprefix('# ')}")
+    elif name in shipped:
+        typer.echo(shipped[name], nl=False)
+    else:
+        raise one_of("the configuration", name, shipped)
 
 
 def _sample() -> tuple["Image.Image", str, str]:

@@ -260,7 +260,7 @@ def linear_layers(model: "nn.Module", component: str, suffixes: tuple[str, ...] 
 
     if component not in COMPONENTS:
         raise InputError(f"the component `{component}` is not known: expected one of {', '.join(COMPONENTS)}")
-    family = _family_of_model(model)
+    family = family_of_model(model)
     names = [
         name
         for name, module in model.named_modules()
@@ -281,7 +281,7 @@ def linear_layers(model: "nn.Module", component: str, suffixes: tuple[str, ...] 
 
 def parameter_table(model: "nn.Module") -> dict[str, dict[str, int]]:
     """How many parameters each component has, and how many of them are trained."""
-    family = _family_of_model(model)
+    family = family_of_model(model)
     table: dict[str, dict[str, int]] = {}
     for name, parameter in model.named_parameters():
         row = table.setdefault(component_of(name, family), {"parameters": 0, "trained": 0})
@@ -290,5 +290,6 @@ def parameter_table(model: "nn.Module") -> dict[str, dict[str, int]]:
     return table
 
 
-def _family_of_model(model: "nn.Module") -> Family:
+def family_of_model(model: "nn.Module") -> Family:
+    """The row of a model's type; `UNLISTED` if there is none."""
     return family_of(str(getattr(getattr(model, "config", None), "model_type", "")))

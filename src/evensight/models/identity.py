@@ -93,6 +93,10 @@ def adapter_folder(path: Path) -> Path:
     if (path / MANIFEST_NAME).exists():
         run = RunFolder(path)
         run.check_files(run.manifest("finetune"))
+        if (path / "model").is_dir():
+            raise InputError(
+                f"`{path}` trained the model itself and has no adapter: name `{path / 'model'}` as the model instead"
+            )
         path /= "adapter"
     if not (path / "adapter_config.json").exists() or not (path / "adapter_model.safetensors").exists():
         pickles = (path / "adapter_model.bin").exists()
@@ -122,10 +126,18 @@ def check_base(name: str, adapter: Path) -> None:
     config = read_json(adapter_folder(adapter) / "adapter_config.json", "PEFT adapter's configuration")
     base = hub_id(str(config.get("base_model_name_or_path")))
     here = hub_id(given) if _kind(given) == "commit" else None
-    if base and here and base.repository.lower() != here.repository.lower():
+    if base is None or here is None:
+        return
+    made_for = HubId(base.repository, config.get("revision") or here.revision)
+    if made_for.repository.lower() != here.repository.lower():
         raise InputError(
             f"the adapter `{adapter}` was made for `{base.repository}`, not for `{here.repository}`: name the model "
             "that it was made for, or the folder of your copy of it"
+        )
+    if made_for.is_pinned and made_for.revision != here.revision:
+        raise InputError(
+            f"the adapter `{adapter}` was made for the commit {made_for.revision} of `{base.repository}`, not for "
+            f"{here.revision}: name `{base.repository}@{made_for.revision}`"
         )
 
 

@@ -9,9 +9,10 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,12 @@ class LoadedModel:
     @property
     def base(self) -> str:
         """What an adapter for it names as its base model: its name, without a revision, as PEFT expects it."""
-        given = hub_id(self.hashes["model"])
-        return self.name if given is None else given.repository
+        return self.name if self.checkpoint is None else self.checkpoint.repository
+
+    @property
+    def checkpoint(self) -> HubId | None:
+        """The Hub's repository with the commit that was loaded; None for a folder."""
+        return hub_id(self.hashes["model"])
 
     @property
     def family(self) -> Family:
@@ -61,12 +66,13 @@ class LoadedModel:
         return family_of(self.model.config.model_type)
 
 
-def load(name: str, adapter: Path | None = None) -> LoadedModel:
-    """Loads a model with its processor.
+def load(name: str, adapter: Path | None = None, *, in_4_bits: bool = False) -> LoadedModel:
+    """Loads a model with its processor: onto the GPU in bfloat16 if there is one, else in float32.
 
     Args:
         name: `embedded`, a local folder, or a Hub id (`OWNER/NAME` or `OWNER/NAME@REVISION`).
         adapter: The folder of a fine-tuning run or of a PEFT adapter to put on it.
+        in_4_bits: Whether its linear layers are kept in 4 bits (NF4), as QLoRA has it.
 
     Raises:
         InputError: Something that is needed is not there or can't be read; the message says what.
@@ -74,19 +80,47 @@ def load(name: str, adapter: Path | None = None) -> LoadedModel:
     import torch
 
     source, given = model_source(name), checkpoint(name)
-    allow_code = may_run_code(name, given)
+    allow_code = may_run_code(name, given and hub_id(name))  # by what the user named, not by what it stands for today
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    how = _four_bits() if in_4_bits else {"dtype": dtype}
     with quiet_transformers(), _explained(name, source, given, allow_code):
-        model, processor = _from_pretrained(name, source, given, allow_code, dtype)
+        model, processor = _from_pretrained(name, source, given, allow_code, how)
+        if not in_4_bits:  # which are put where they belong while they are loaded
+            model = model.to(device)
     if adapter is not None:
         check_base(name, adapter)
         model = _with_adapter(model, adapter)
     hashes = identify(name, adapter) | {"processor": processor_hash(processor)}
-    return LoadedModel(name, model.to(device).eval(), processor, hashes)
+    return LoadedModel(name, model.eval(), processor, hashes)
 
 
-def _from_pretrained(name: str, source: str, given: HubId | None, allow_code: bool, dtype: Any) -> tuple[Any, Any]:
+def _four_bits() -> dict[str, Any]:
+    """How `from_pretrained` loads a model for QLoRA.
+
+    Raises:
+        InputError: It can't be done here.
+    """
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise InputError("the method `qlora` needs the package bitsandbytes: install it, or use the method `lora`")
+    if not torch.cuda.is_available():
+        raise InputError("the method `qlora` needs a GPU, and torch sees none: use the method `lora`")
+    quantisation = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    place = {"": torch.cuda.current_device()}
+    return {"dtype": torch.bfloat16, "quantization_config": quantisation, "device_map": place}
+
+
+def _from_pretrained(
+    name: str, source: str, given: HubId | None, allow_code: bool, how: Mapping[str, Any]
+) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     from evensight.models.processors import load_processor
@@ -100,7 +134,7 @@ def _from_pretrained(name: str, source: str, given: HubId | None, allow_code: bo
     processor = load_processor(name, source, config, trust_remote_code=allow_code, **pinned)
     check_template(name, processor, config)
     model = AutoModelForImageTextToText.from_pretrained(
-        source, dtype=dtype, use_safetensors=True, trust_remote_code=allow_code, **pinned
+        source, use_safetensors=True, trust_remote_code=allow_code, **pinned, **how
     )
     return model, processor
 
@@ -153,7 +187,9 @@ def _check_all_used(loaded: Any, saved: set[str]) -> None:
     """Checks that the adapter's weights are all in the model: PEFT starts those it misses anew, with a warning."""
     from peft import get_peft_model_state_dict
 
-    wanted = set(get_peft_model_state_dict(loaded))
+    # Left to find out whether embeddings were saved, PEFT asks the Hub for the base model.
+    has_embeddings = any("embed" in name and "lora_" not in name for name in saved)
+    wanted = set(get_peft_model_state_dict(loaded, save_embedding_layers=has_embeddings))
     if wanted != saved:
         raise ValueError(
             f"{len(saved - wanted)} of its weights have no place in it, {len(wanted - saved)} are missing"
@@ -196,6 +232,7 @@ def writing_weights() -> Iterator[None]:
 
 @contextmanager
 def _explained(name: str, source: str, given: HubId | None, allow_code: bool) -> Iterator[None]:
+    import torch
     from safetensors import SafetensorError
 
     try:
@@ -213,5 +250,10 @@ def _explained(name: str, source: str, given: HubId | None, allow_code: bool) ->
         if "safetensors" in str(error) and "pytorch_model" in str(error):
             raise InputError(
                 f"the model `{name}` has no weights as safetensors; pickles, which can run code, are not read"
+            ) from error
+        if isinstance(error, torch.OutOfMemoryError):
+            raise InputError(
+                f"the GPU's memory is too small to load the model `{name}`: close what else uses it, take a smaller "
+                "model, or fine-tune by the method `qlora`"
             ) from error
         raise InputError(f"the model `{name}` can't be loaded: {one_line(error)}") from error

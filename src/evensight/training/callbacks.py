@@ -5,30 +5,28 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback
 
-from evensight.progress import Advance
+from evensight.progress import Advance, say
 from evensight.training.checkpoints import Checkpoints
 from evensight.training.processes import Processes
 from evensight.training.validation import best_step, is_enough, note, validations
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]
-    """Shows the progress: each step's loss, and the last validation."""
+    """Shows the progress: each step's loss, and each validation in a line of its own."""
 
     def __init__(self, advance: Advance | None) -> None:
         """Prepares it; on processes that show nothing `advance` is none."""
         self._advance = advance
-        self._note = ""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         """Counts a step."""
         if "loss" in logs and self._advance is not None:
-            self._advance(1, f"loss {logs['loss']:.3f}{self._note}")
+            self._advance(1, f"loss {logs['loss']:.3f}")
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
-        """Notes a validation."""
-        self._note = f"; {note(metrics)}"
+        """Says what a validation found."""
         if self._advance is not None:
-            self._advance(0, self._note.removeprefix("; "))
+            say(f"validation after step {state.global_step:,}: {note(metrics)}")
 
 
 class _Timing(Protocol):

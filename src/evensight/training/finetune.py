@@ -9,22 +9,27 @@ import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from evensight.audits.audit import Audit, audit
+from evensight.audits.certificate import MAX_CERTIFIED
 from evensight.datasets.examples import ExampleSet
-from evensight.errors import InputError, one_of
+from evensight.errors import one_of
 from evensight.models.families import parameter_table
 from evensight.models.loading import LoadedModel, identify, model_source
 from evensight.progress import say
 from evensight.runs import RunFolder, RunManifest, fingerprint, hash_files, read_json, write_text
 from evensight.settings import checked
+from evensight.training.card import Card, base_of, hardware, learned, scores
 from evensight.training.checkpoints import FOLDER_NAME, Checkpoints, has_checkpoints
 from evensight.training.methods import FinetuneConfig, adapt, load_for
-from evensight.training.outcome import Card, learned, save_adapter, save_model
+from evensight.training.outcome import save_adapter, save_model
+from evensight.training.preflight import check_all_fit, check_apart, check_reporters, divided
 from evensight.training.processes import Processes, processes
 from evensight.training.trainer import Fitted, Surroundings, Upkeep, fit
-from evensight.training.validation import split_off, table
+from evensight.training.validation import table
 
 SETTINGS_NAME = "evensight_finetune.json"
 """The file in a model's folder that holds the settings which serve it better than the defaults."""
@@ -90,58 +95,27 @@ def finetune(
         upkeep: How often checkpoints are written, and who is told of losses.
 
     Raises:
-        InputError: The model can't be loaded, a component isn't there, the folder isn't free, or the loss stopped
-            being a number.
+        InputError: The model can't be loaded, a component isn't there, an example has no answer or doesn't fit into
+            the model's context, a picture is both trained and validated on, the folder isn't free, or the loss
+            stopped being a number.
         OSError: Something can't be written; what was learned until the last checkpoint stays.
     """
     team = processes()
-    run = _Run(model_name, *_split(examples, validation, config), config, out, upkeep or Upkeep(), team)
+    run = _Run(model_name, *divided(examples, validation, config), config, out, upkeep or Upkeep(), team)
     with ExitStack() as stack:
         team.led(lambda: stack.enter_context(run.folder.locked()))
         done = team.led(lambda: run.folder.is_done("finetune", run.settings, run.inputs))
         if done:
             run.checkpoints.discard() if team.is_main else None
             return run.folder.manifest("finetune")
+        team.led(run.check)
         loaded = load_for(model_name, config)
+        team.led(lambda: check_all_fit(loaded, (run.examples, run.validation)))
         adapted = adapt(loaded, config)
         team.led(lambda: run.begin(replace=replace))
-        fitted = fit(adapted, loaded.processor, run.examples, config, run.label, run.surroundings(adapted))
+        fitted = fit(adapted, loaded.processor, run.examples, config, run.label, run.surroundings(adapted, loaded))
         team.led(lambda: run.seal(adapted, loaded, fitted))
         return run.folder.manifest("finetune")
-
-
-def _split(
-    examples: ExampleSet, validation: ExampleSet | None, config: FinetuneConfig
-) -> tuple[ExampleSet, ExampleSet | None]:
-    """What to train on and what to validate on.
-
-    Raises:
-        InputError: An example has no answer, or what to validate on is said twice, or not at all.
-    """
-    for each in (examples, validation):
-        if each is not None:
-            _check_answers(each)
-    if validation is not None and config.validation_share:
-        raise InputError("a validation set and `validation_share` contradict each other: leave out one of them")
-    if config.validation_share:
-        return split_off(examples, config.validation_share, config.seed)
-    if validation is None and config.patience is not None:
-        raise InputError(
-            f"`patience` {config.patience} stops by the perplexity on validation examples: "
-            "expected a validation set or `validation_share`, got neither"
-        )
-    return examples, validation
-
-
-def _check_answers(examples: ExampleSet) -> None:
-    if not len(examples):
-        raise InputError(f"the set {examples.info.name} has no examples: expected at least one")
-    for example in examples:
-        if not (example.question.answer or "").strip():
-            raise InputError(
-                f"the example `{example.id}` of {examples.info.name} has no answer: expected one in every example "
-                "that is trained or validated on"
-            )
 
 
 @dataclass(frozen=True)
@@ -185,16 +159,29 @@ class _Run:
     def checkpoints(self) -> Checkpoints:
         return Checkpoints(self.out / FOLDER_NAME, f"{self.fingerprint}-{self.team.n}")
 
+    @cached_property
+    def counted(self) -> Audit | None:
+        """What is counted in the examples; None if they are too many."""
+        return audit(self.examples) if len(self.examples) <= MAX_CERTIFIED else None
+
+    def check(self) -> None:
+        """Checks what needs no model, and counts what the card will say."""
+        check_reporters(self.upkeep.report_to)
+        if self.validation is not None:
+            check_apart(self.examples, self.validation, is_share=bool(self.config.validation_share))
+        self.counted  # noqa: B018 - what may fail fails now, and not when all is learned
+
     def begin(self, *, replace: bool) -> None:
         had = has_checkpoints(self.out)
         self.folder.begin("finetune", self.fingerprint, replace=replace)
         if had and not has_checkpoints(self.out):
             say(f"the checkpoints in `{self.out}` were of a run with other settings or data: training begins again")
 
-    def surroundings(self, adapted: Any) -> Surroundings:
+    def surroundings(self, adapted: Any, loaded: LoadedModel) -> Surroundings:
         def rescue(step: int) -> str:
             path = self.out / LAST_GOOD_NAME
-            save_adapter(adapted, path, self._card(f"until its loss was no number; this is after step {step:,}"))
+            how_far = f"until its loss was no number; this is after step {step:,}"
+            save_adapter(adapted, path, self._card(adapted, loaded, how_far))
             return f"`{path}`"
 
         keeps = None if self.config.method == "full" else rescue
@@ -202,7 +189,7 @@ class _Run:
 
     def seal(self, adapted: Any, loaded: LoadedModel, fitted: Fitted) -> None:
         """Writes what came out, then the manifest; from then on no checkpoint is needed."""
-        card = self._card(learned(fitted))
+        card = self._card(adapted, loaded, learned(fitted), scores(fitted))
         if self.config.method == "full":
             save_model(adapted, loaded.processor, self.out / "model", card, fitted.state_dict)
         else:
@@ -216,14 +203,19 @@ class _Run:
         self.folder.seal(RunManifest("finetune", self.settings, self.inputs, hash_files(self.out), facts))
         self.checkpoints.discard()
 
-    def _card(self, how_far: str) -> Card:
-        return Card(self.model_name, self.examples, self.config, how_far)
+    def _card(
+        self, adapted: Any, loaded: LoadedModel, how_far: str, figures: Mapping[str, float] | None = None
+    ) -> Card:
+        parts, base = parameter_table(adapted), base_of(loaded)
+        ran_on = hardware(self.team.n)
+        return Card(base, self.examples, self.counted, self.config, parts, ran_on, how_far, figures)
 
     def _facts(self, adapted: Any, loaded: LoadedModel, fitted: Fitted) -> dict[str, Any]:
         facts = {
             "n_examples": len(self.examples),
             "n_steps": len(fitted.losses),
             "n_processes": self.team.n,
+            "hardware": hardware(self.team.n),
             "final_loss": fitted.losses[-1],
             "parameters": parameter_table(adapted),
             "model": loaded.hashes["model"],

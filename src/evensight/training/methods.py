@@ -1,6 +1,7 @@
 """What of a model is trained, and how: small matrices beside its layers (LoRA and its kin), or its own weights."""
 
-from importlib.util import find_spec
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -8,9 +9,8 @@ from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from pydantic import Field
 
 from evensight.errors import InputError
-from evensight.models.families import COMPONENTS, component_of, linear_layers
-from evensight.models.loading import LoadedModel, identify, load, model_source, processor_hash, quiet_transformers
-from evensight.runs import one_line
+from evensight.models.families import COMPONENTS, component_of, family_of_model, linear_layers
+from evensight.models.loading import LoadedModel, load, quiet_transformers
 from evensight.training.trainer import TrainingConfig
 
 Method = Literal["lora", "dora", "qlora", "full"]
@@ -46,7 +46,9 @@ def load_for(name: str, config: FinetuneConfig) -> LoadedModel:
         InputError: The model can't be loaded, or the method needs what is not there.
     """
     if config.method == "qlora":
-        return _load_quantised(name)
+        loaded = load(name, in_4_bits=True)
+        # Its checkpointing of activations is the configuration's to switch on, not this call's.
+        return replace(loaded, model=prepare_model_for_kbit_training(loaded.model, use_gradient_checkpointing=False))
     loaded = load(name)
     # Steps of 1e-5 vanish in a bfloat16 weight: what is trained itself is trained in float32.
     if config.method == "full" or not config.is_bf16():
@@ -63,6 +65,7 @@ def adapt(loaded: LoadedModel, config: FinetuneConfig) -> Any:
     if config.method == "full":
         return _opened(loaded.model, config.components)
     names = [name for part in config.components for name in linear_layers(loaded.model, part, config.layers)]
+    targets = target_modules(loaded.model, names)
     torch.manual_seed(config.seed)
     lora = LoraConfig(
         r=config.lora_rank,
@@ -70,57 +73,42 @@ def adapt(loaded: LoadedModel, config: FinetuneConfig) -> Any:
         lora_dropout=config.lora_dropout,
         use_dora=config.method == "dora",
         init_lora_weights="gaussian",
-        target_modules=names,
+        target_modules=targets,
         task_type="CAUSAL_LM",
     )
     with quiet_transformers():
         adapted = get_peft_model(loaded.model, lora)
-    # PEFT keeps the names in a set, whose order differs between processes: sorted, the same run has the same bytes.
-    adapted.peft_config["default"].target_modules = sorted(names)
-    adapted.peft_config["default"].base_model_name_or_path = loaded.name  # and not where this machine has it
+    # PEFT keeps the names in a set, whose order differs between processes; in a list the same run has the same bytes.
+    adapted.peft_config["default"].target_modules = targets
+    adapted.peft_config["default"].base_model_name_or_path = loaded.base  # and not where this machine has it
+    adapted.peft_config["default"].revision = loaded.checkpoint and loaded.checkpoint.revision
     return adapted
 
 
+def target_modules(model: Any, layers: Sequence[str]) -> list[str]:
+    """How an adapter's configuration names the layers that it adapts, sorted.
+
+    That is by their own names alone (`q_proj`) where these say the same, so that the adapter also fits where the
+    modules above them are called otherwise (another version of transformers, a server); else by their full names, for
+    `q_proj` alone would be the vision tower's as well.
+
+    Args:
+        model: The model, without adapters.
+        layers: The full names of the layers.
+    """
+    own = {name.rsplit(".", 1)[-1] for name in layers}
+    alike = {name for name, _ in model.named_modules() if name.rsplit(".", 1)[-1] in own}
+    return sorted(own if alike == set(layers) else layers)
+
+
 def _opened(model: Any, components: tuple[str, ...]) -> Any:
+    family = family_of_model(model)
+    of = {name: component_of(name, family) for name, _ in model.named_parameters()}
     for component in components:
-        if component not in COMPONENTS or not any(component_of(n) == component for n, _ in model.named_parameters()):
+        if component not in of.values():
             raise InputError(
                 f"the component `{component}` is not in this model: expected some of {', '.join(COMPONENTS)}"
             )
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(component_of(name) in components)
+        parameter.requires_grad_(of[name] in components)
     return model
-
-
-def _load_quantised(name: str) -> LoadedModel:
-    if find_spec("bitsandbytes") is None:
-        raise InputError("the method `qlora` needs the package bitsandbytes: install it, or use the method `lora`")
-    if not torch.cuda.is_available():
-        raise InputError("the method `qlora` needs a GPU, and torch sees none: use the method `lora`")
-    import transformers
-
-    quantisation = transformers.BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
-    source = model_source(name)
-    try:
-        with quiet_transformers():
-            processor = transformers.AutoProcessor.from_pretrained(source, trust_remote_code=False)
-            model = transformers.AutoModelForImageTextToText.from_pretrained(
-                source,
-                dtype=torch.bfloat16,
-                quantization_config=quantisation,
-                device_map={"": torch.cuda.current_device()},
-                use_safetensors=True,
-                trust_remote_code=False,
-            )
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
-        raise InputError(f"the model `{name}` can't be loaded in 4 bits: {one_line(error)}") from error
-    processor.tokenizer.padding_side = "left"
-    # Its checkpointing of activations is the configuration's to switch on, not this call's.
-    model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    hashes = identify(name) | {"processor": processor_hash(processor)}
-    return LoadedModel(name, model.eval(), processor, hashes)

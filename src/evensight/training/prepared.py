@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from evensight.caches import cache_folder
 from evensight.models.cores import loader_workers
-from evensight.models.families import component_of, family_of
+from evensight.models.families import component_of, family_of_model
 from evensight.models.image_embeddings import DecoderCall, Injector, decoder_call, plain
 from evensight.models.padding import POSITIONS, Tokens, join, split
 from evensight.models.prompts import Prompter, image_id
@@ -79,7 +79,7 @@ class Prepared:
 
 def is_image_constant(model: Any) -> bool:
     """Whether an image is the same to the language model each time it is seen while the model is trained."""
-    family = family_of(model.config.model_type)
+    family = family_of_model(model)
     if any(component_of(name, family) != "language" for name in trained_parameters(model)):
         return False
     words = plain(model).get_input_embeddings()
@@ -88,12 +88,13 @@ def is_image_constant(model: Any) -> bool:
 
 def _drops_out(model: Any) -> bool:
     """Whether the vision tower or the projector leaves out anything at random while it is trained."""
+    family = family_of_model(model)
     settings: dict[str, Any] = getattr(getattr(model.config, "vision_config", None), "to_dict", dict)()
     shares = [value for name, value in settings.items() if "drop" in name]
     layers = [
         module.p
         for name, module in model.named_modules()
-        if isinstance(module, nn.Dropout) and component_of(name) != "language"
+        if isinstance(module, nn.Dropout) and component_of(name, family) != "language"
     ]
     return any(isinstance(share, float) and share > 0 for share in (*shares, *layers))
 

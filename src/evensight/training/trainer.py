@@ -22,11 +22,10 @@ from transformers import PrinterCallback, TrainingArguments
 from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError
 from evensight.models.cores import cores_left_for, loader_workers
-from evensight.models.families import component_of
+from evensight.models.families import component_of, family_of_model
 from evensight.models.loading import quiet_transformers
 from evensight.models.prompts import Prompter
 from evensight.progress import progress
-from evensight.runs import one_line
 from evensight.training.batches import Batches, Collator, Indices, batches
 from evensight.training.callbacks import Keeper, Stopper, Watch
 from evensight.training.checkpoints import Checkpoint, Checkpoints, history
@@ -263,7 +262,8 @@ def _arguments(config: TrainingConfig, upkeep: Upkeep, folder: str, n_steps: int
 
 def _may_leave_some_out(model: nn.Module) -> bool:
     """Whether a step may give some trained parameter no gradient: LLaVA, say, never uses its tower's last layer."""
-    return any(component_of(name) != "language" for name in trained_parameters(model))
+    family = family_of_model(model)
+    return any(component_of(name, family) != "language" for name in trained_parameters(model))
 
 
 def _loop(
@@ -278,22 +278,15 @@ def _loop(
     if around.validation_examples is not None:
         size = arguments.per_device_train_batch_size
         validate = Validation(around.validation_examples, collator.prompter, size, around.team)
-    try:
-        loop = Loop(
-            guard,
-            validate,
-            given.computing,
-            model=model,
-            args=arguments,
-            data_collator=given.collate,
-            train_dataset=Indices(len(collator.examples)),
-        )
-    except (RuntimeError, ValueError, ImportError) as error:
-        if not around.upkeep.report_to:
-            raise
-        raise InputError(
-            f"`report_to` {', '.join(around.upkeep.report_to)} can't be used: {one_line(error)}"
-        ) from error
+    loop = Loop(
+        guard,
+        validate,
+        given.computing,
+        model=model,
+        args=arguments,
+        data_collator=given.collate,
+        train_dataset=Indices(len(collator.examples)),
+    )
     loop.remove_callback(PrinterCallback)
     if loop.is_sharded and validate is not None:
         raise InputError(
@@ -319,6 +312,9 @@ def _run(
     except torch.OutOfMemoryError as error:
         clear_frames(error.__traceback__)
         raise InputError(_too_large(loop.state.global_step + 1, config)) from error
+    except OSError as error:
+        clear_frames(error.__traceback__)
+        raise
 
 
 def _fitted(loop: Loop, log: list[dict[str, float]], around: Surroundings) -> Fitted:

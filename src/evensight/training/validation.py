@@ -128,11 +128,11 @@ def is_enough(done: Sequence[Mapping[str, float]], patience: int | None) -> bool
 
 
 def note(figures: Mapping[str, float]) -> str:
-    """A validation in a few words, for the progress: accuracy, and by area in the order of reading."""
-    areas = "/".join(f"{100 * figures[name]:.0f}" for name in (f"{ACCURACY}/{a}" for a in AREAS) if name in figures)
-    return (
-        f"validation: perplexity {figures[PERPLEXITY]:.3f}, right {100 * figures[ACCURACY]:.0f} % (by area {areas})"
-    )
+    """A validation in a line: the share that is right, and by area as they lie in the picture."""
+    shares = [figures.get(f"{ACCURACY}/{area}") for area in AREAS]
+    shown = ["–" if share is None else f"{100 * share:.0f}" for share in shares]
+    areas = " / ".join(" ".join(shown[k : k + 3]) for k in (0, 3, 6))
+    return f"right {100 * figures[ACCURACY]:.0f} %, by area {areas}, perplexity {figures[PERPLEXITY]:.3f}"
 
 
 def table(done: Sequence[Mapping[str, float]]) -> str:
