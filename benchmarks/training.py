@@ -96,7 +96,7 @@ _EMBEDDED = {"batch_size": 32, "layers": []}
 
 def cpu_cases(scale: float) -> list[Case]:
     """What is trained on a CPU."""
-    few, fewer = max(32, round(96 * scale)), max(8, round(48 * scale))
+    few, fewer = max(32, round(160 * scale)), max(8, round(32 * scale))
     return [
         Case("embedded", 336, few, 6.0, _EMBEDDED),
         Case("embedded", 108, few, 6.0, _EMBEDDED),

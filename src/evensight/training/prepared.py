@@ -156,6 +156,8 @@ def _filled(look: "_Look", collate: Collate, n: int, file: EmbeddingFile, team: 
         generator=torch.Generator(),  # the training's own random state stays as it is
     )
     kept: dict[int, Kept] = {}
+    was_training = look.model.training
+    look.model.eval()
     try:
         with progress("preparing the images", n, "images") if team.is_main else nullcontext() as advance:
             for batch in batches:
@@ -165,6 +167,8 @@ def _filled(look: "_Look", collate: Collate, n: int, file: EmbeddingFile, team: 
         file.flush()
     except (NoRoomError, CanNotBeKeptError, OSError, torch.OutOfMemoryError) as error:
         return _Share(fault=one_line(error))
+    finally:
+        look.model.train(was_training)
     return _Share(kept, file.path, file.layout)
 
 
@@ -221,16 +225,12 @@ class _Look:
         """
         given = {key: value.to(self.model.device) for key, value in batch.items() if key != INDICES}
         places = given["input_ids"] == self.image_id
-        was_training = self.model.training
-        self.model.eval()
         try:
             call = self._call(given)
             embeddings = call.embeddings(places)
             stands_for_pixels = not checked or call.is_same(self._call_with(embeddings, given))
         except _UNFIT as error:
             raise CanNotBeKeptError(f"what this model makes of an image can't be read ({one_line(error)})") from error
-        finally:
-            self.model.train(was_training)
         if not stands_for_pixels:
             raise CanNotBeKeptError("this model tells its language model more about an image than its embeddings")
         return embeddings, places.sum(dim=1).tolist()
