@@ -46,7 +46,7 @@ bench: $(READY)  ## how fast scenes are made; writes docs/benchmark-scenes.md (a
 bench-photos: $(READY)  ## how fast annotations are read; writes docs/benchmark-photos.md (about 3 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/photos.py --table docs/benchmark-photos.md
 
-bench-training: $(READY)  ## how fast models are fine-tuned; writes docs/benchmark-training.md (about 8 minutes)
+bench-training: $(READY)  ## how fast models are fine-tuned; writes docs/benchmark-training.md (about 10 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/training.py --table docs/benchmark-training.md
 
 gallery: $(READY)  ## draw the gallery of the docs anew
