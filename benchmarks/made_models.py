@@ -117,13 +117,13 @@ def _qwen(published: Mapping[str, Any], words: Sequence[str]) -> tuple[Any, Any]
     from transformers import AutoConfig
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    from evensight.models.processors import has_torchvision, image_only, processor_class
+    from evensight.models.processors import image_only, processor_class
 
     placed = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
     named = {"pad_token": "<|endoftext|>", "eos_token": "<|im_end|>"}
     tokenizer = _tokenizer(words, ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *placed], named)
     cls, images = processor_class("qwen2_5_vl"), Qwen2VLImageProcessorPil()
-    processor = (cls if has_torchvision() else image_only(cls))(images, tokenizer, None, chat_template=_QWEN_TEMPLATE)
+    processor = image_only(cls)(images, tokenizer, None, chat_template=_QWEN_TEMPLATE)
     ids = {
         f"{name}_token_id": tokenizer.convert_tokens_to_ids(token)
         for name, token in (
@@ -163,6 +163,7 @@ def _next(published: Mapping[str, Any], words: Sequence[str]) -> tuple[Any, Any]
     return config, processor
 
 
+EMBEDDED = "embedded"
 SMALL_QWEN, WHOLE_QWEN, WHOLE_NEXT, SMALL_NEXT = (
     "Qwen2.5-VL's architecture, small",
     "Qwen2.5-VL-7B's architecture",
@@ -184,7 +185,7 @@ def made(name: str, texts: Sequence[str]) -> LoadedModel:
         name: Which.
         texts: What it will be asked; each word becomes a token.
     """
-    if name == "embedded":
+    if name == EMBEDDED:
         return load(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
@@ -197,6 +198,7 @@ def made(name: str, texts: Sequence[str]) -> LoadedModel:
 
 
 def _with_random_weights(config: Any, device: str, dtype: torch.dtype) -> nn.Module:
+    """The model, made where it is to be and drawn there: on a GPU a 7B takes seconds, on a processor minutes."""
     from transformers import AutoModelForImageTextToText
 
     torch.manual_seed(0)

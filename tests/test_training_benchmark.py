@@ -1,0 +1,108 @@
+"""The benchmark of training: ways that fail are rows, and a model is as it was made before each."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from evensight.errors import InputError
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def contenders(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("contenders")
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("training")
+
+
+def small_model() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+
+
+def test_a_model_is_as_it_was_made_after_an_adapter_and_a_hook(contenders: Any) -> None:
+    model, x = small_model(), torch.ones(1, 4)
+    expected, names = model(x), [name for name, _ in model.named_modules()]
+    as_made = contenders.AsMade(model)
+    for _ in range(2):
+        model[0] = nn.Sequential(model[0], nn.Linear(4, 4))
+        model[2].register_forward_hook(lambda *given: given[2] + 1)
+        model.eval().requires_grad_(False)
+        vars(model)["forward"] = lambda *_: torch.zeros(1)
+        assert not torch.equal(model(x), expected)
+        as_made.restore()
+        assert torch.equal(model(x), expected)
+        assert [name for name, _ in model.named_modules()] == names
+        assert model.training
+        assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_out_of_memory_is_known_behind_our_own_error(contenders: Any) -> None:
+    error = InputError("too small")
+    error.__cause__ = torch.OutOfMemoryError("CUDA out of memory")
+    assert contenders.is_out_of_memory(error)
+    assert not contenders.is_out_of_memory(InputError("too small"))
+
+
+def rows() -> list[dict[str, Any]]:
+    good = {
+        "held_mb": 20_000.0,
+        "first_loss": 2.0,
+        "last_loss": 1.0,
+        "answers": [1],
+        "is_bf16": True,
+        "prepared_s": 0.0,
+    }
+    return [
+        {"way": "TRL, as its docs show it", "samples_a_second": 2.0, **good},
+        {"way": "evensight", "fault": "out of memory"},
+        {"way": "evensight, activations computed twice", "samples_a_second": 5.0, **good, "first_loss": 2.01},
+    ]
+
+
+def found(training: Any) -> Any:
+    case = training.Case("some model", 336, 8, {"batch_size": 4})
+    return training.Found(case, {}, [training.best(row["way"], [row]) for row in rows()])
+
+
+def test_out_of_memory_is_a_row_and_the_other_way_is_judged(training: Any) -> None:
+    one = found(training)
+    assert "| evensight | out of memory |" in "\n".join(training._table(one, is_gpu=True))
+    goals = training.judged(one, is_gpu=True)
+    assert [passed for *_, passed in goals] == [True, True, True]
+    assert "2.50x by evensight, activations computed twice" in goals[1][1]
+    assert "20.0 GB" in goals[2][1]
+
+
+def test_what_is_written_is_read_again(training: Any) -> None:
+    one = found(training)
+    again = training.Found.of_json(one.as_json())
+    assert again == one
+    ways = [each.way for each in one.ways]
+    assert again.is_whole(ways)
+    assert not again.is_whole([*ways, "plain Trainer"])
+
+
+def test_other_answers_or_another_loss_make_the_comparison_void(training: Any) -> None:
+    for changed in ({"answers": [2]}, {"first_loss": 2.1}):
+        one = found(training)
+        last = training.best("plain Trainer", [{**rows()[0], "way": "plain Trainer", **changed}])
+        void, *_ = training.judged(training.replace(one, ways=[*one.ways, last]), is_gpu=True)
+        assert not void[2]
+        assert "void" in void[1]
+
+
+def test_a_gain_shows_only_above_all_that_rounds_differ_by(training: Any) -> None:
+    assert training._gain([10.0, 11.0], [8.0, 9.0]) == ("1.22x (1.11 to 1.38), shows", True)
+    assert training._gain([10.0, 11.0], [8.0, 10.5]) == ("1.05x (0.95 to 1.38), does not show", False)
+    assert not training._gain([11.0], [8.0])[1]
