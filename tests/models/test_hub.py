@@ -18,7 +18,7 @@ from evensight.errors import InputError
 from evensight.models import hub
 from evensight.models.embedded import EMBEDDED_FOLDER
 from evensight.models.hub import HubId, code_allowed, hub_id, may_run_code, pinned
-from evensight.models.identity import check_base
+from evensight.models.identity import check_base, model_source
 
 OLD, NEW = "a" * 40, "b" * 40
 
@@ -170,3 +170,12 @@ def test_an_adapter_of_another_checkpoint_is_refused(
             continue
         with pytest.raises(InputError, match=r"was made for `some/model-instruct`, not for `some/model`: name the"):
             check_base("some/model", adapter)
+
+
+def test_a_folder_of_a_checkpoint_s_name_is_not_taken_for_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    with pytest.raises(InputError, match="`owner/name` is a folder here, which would be taken in place of the Hub's"):
+        model_source(f"owner/name@{'0' * 40}")

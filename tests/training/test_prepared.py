@@ -27,7 +27,7 @@ from evensight.training.guard import Guard
 from evensight.training.methods import FinetuneConfig, adapt
 from evensight.training.prepared import EMBEDDINGS, INDICES, is_image_constant
 from evensight.training.processes import Processes
-from evensight.training.trainer import Upkeep, train
+from evensight.training.trainer import Surroundings, Upkeep, fit
 from evensight.training.validation import Part
 
 N = 10
@@ -113,7 +113,7 @@ def test_prepared_or_anew_a_training_has_the_same_losses(few: Part, monkeypatch:
             if name == "all logits":
                 patch.setattr(batches_module, "takes_logits_to_keep", lambda _: False)
             adapted, processor = model(**settings)
-            losses[name] = train(adapted, processor, few, config(**settings), "the test")
+            losses[name] = fit(adapted, processor, few, config(**settings), "the test", Surroundings()).losses
     assert losses["prepared"] == pytest.approx(losses["anew"], rel=1e-3)
     assert losses["all logits"] == pytest.approx(losses["anew"], rel=1e-3)
     assert len(losses["prepared"]) == 4
@@ -182,9 +182,16 @@ def test_where_they_cannot_be_kept_it_says_why_and_prepares_anew(
 
 def test_no_more_than_half_of_what_is_free_is_taken(tmp_path: Path) -> None:
     free = disk_usage(tmp_path).free
-    check_room(tmp_path, 0)
     with pytest.raises(NoRoomError, match="GiB, and in"):
         check_room(tmp_path, free // 2 + 2**30)
+
+
+def test_a_file_grows_no_larger_than_it_may(tmp_path: Path) -> None:
+    with (tmp_path / "rows").open("wb") as opened:
+        file = EmbeddingFile(opened, 2 * 4 * 3 * 4)
+        assert [file.append(torch.zeros(1, 4, 3)) for _ in range(2)] == [0, 1]
+        with pytest.raises(NoRoomError, match="takes more than"):
+            file.append(torch.zeros(1, 4, 3))
 
 
 def test_the_file_goes_when_the_training_does_and_old_ones_with_it(few: Part) -> None:

@@ -13,8 +13,8 @@ import torch
 
 
 def loader_workers() -> int:
-    """How many processes prepare batches: one core's share of them all, four at most."""
-    return max(1, min(4, (os.cpu_count() or 2) - 1))
+    """How many processes prepare batches: all cores but one, eight at most."""
+    return max(1, min(8, (os.cpu_count() or 2) - 1))
 
 
 @contextmanager

@@ -34,6 +34,11 @@ def model_source(name: str) -> str:
                 f"the model `{name}` is not there: expected `{EMBEDDED}`, a folder, or a Hub id "
                 "(OWNER/NAME or OWNER/NAME@REVISION)"
             )
+        if Path(given.repository).exists():
+            raise InputError(
+                f"`{given.repository}` is a folder here, which would be taken in place of the Hub's `{name}`: name "
+                "the folder without a revision, or run the command in another folder"
+            )
         return given.repository
     if not (folder / "config.json").exists():
         raise InputError(f"`{folder}` has no config.json: expected the folder of a transformers model")

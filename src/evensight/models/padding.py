@@ -6,10 +6,13 @@ kept without padding, and joined into any batch: the same, to the bit, as if it 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from evensight.models.image_embeddings import plain
 from evensight.models.prompts import IGNORED, Prompter
 
 POSITIONS = "image_grid_thw"
@@ -84,3 +87,8 @@ def for_answers(batch: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
     labels = batch["labels"]
     n = int((labels != IGNORED).any(dim=0).sum()) + 1
     return {**batch, "labels": labels[:, -n:], LOGITS: n}
+
+
+def takes_logits_to_keep(model: Any) -> bool:
+    """Whether a model can be told for how many of the last tokens logits are wanted."""
+    return "logits_to_keep" in signature(plain(model).forward).parameters

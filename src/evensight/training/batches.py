@@ -1,6 +1,5 @@
 """The batches that a training sees: encoded as they come, or joined from what was prepared once before it."""
 
-import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from torch.utils.data import Dataset
 
 from evensight.datasets.examples import ExampleSet
 from evensight.models.cores import loader_workers
-from evensight.models.image_embeddings import Injector, plain
+from evensight.models.image_embeddings import Injector
 from evensight.models.last_layer import LastLayer
-from evensight.models.padding import LOGITS, for_answers
+from evensight.models.padding import LOGITS, for_answers, takes_logits_to_keep
 from evensight.models.prompts import Prompter, image_id
 from evensight.training.prepared import EMBEDDINGS, INDICES, Collate, Prepared, is_image_constant, prepared
 from evensight.training.processes import Processes, is_sharded
@@ -128,8 +127,3 @@ def _prepared(
     model: Any, collator: Collator, team: Processes, is_bf16: bool
 ) -> AbstractContextManager[Prepared | None]:
     return prepared(model, collator, collator.prompter, len(collator.examples), team, is_bf16=is_bf16)
-
-
-def takes_logits_to_keep(model: Any) -> bool:
-    """Whether a model can be told for how many of the last tokens logits are wanted."""
-    return "logits_to_keep" in inspect.signature(plain(model).forward).parameters

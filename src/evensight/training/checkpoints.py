@@ -93,6 +93,12 @@ class Checkpoints:
             else:
                 say(f"the checkpoint of step {step} in `{self.path.parent}` {fault}: it is not used")
 
+    def drop_unfit(self) -> None:
+        """Removes those that can't be gone on from, so that none of them takes the place of a later one."""
+        for step in list(self._steps()):
+            if self._read(step)[0] is None:
+                _remove(self._place(step))
+
     def at(self, step: int) -> Checkpoint | None:
         """The checkpoint of a step, if it is whole."""
         return self._read(step)[0]
@@ -132,7 +138,7 @@ class Checkpoints:
         if not seal:
             return None, "has no seal"
         if (seal.get("fingerprint"), seal.get("step")) != (self.fingerprint, step):
-            return None, "is of a run with other settings, data or processes"
+            return None, "is of a run with other settings, data, processes or room for what is prepared"
         found = hash_files(place)
         found.pop(SEAL_NAME, None)
         if seal.get("files") != found:

@@ -6,7 +6,7 @@ until all processes have it open; one that a killed process left is removed by t
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import disk_usage
@@ -40,9 +40,11 @@ class Layout:
 class EmbeddingFile:
     """One process's embeddings."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        """Takes a file that is open for writing, and empty."""
+    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
+        """Takes a file that is open for writing, and empty, and how large it may get."""
         self._file = file
+        self._most_bytes = most_bytes
+        self._n_bytes = 0
         self.path = Path(file.name)
         self.layout: Layout | None = None
         self.n_rows = 0
@@ -51,9 +53,15 @@ class EmbeddingFile:
         """Writes rows `[token, layer, hidden]` at the end; gives the number of the first.
 
         Raises:
+            NoRoomError: The file would get too large.
             OSError: They can't be written.
         """
         first = self.n_rows
+        self._n_bytes += rows.nbytes
+        if self._n_bytes > self._most_bytes:
+            raise NoRoomError(
+                f"what the vision tower makes of them takes more than {self._most_bytes / 2**30:,.1f} GiB"
+            )
         self.layout = Layout(str(rows.dtype).removeprefix("torch."), *rows.shape[1:])
         self._file.write(rows.detach().cpu().contiguous().view(torch.uint8).numpy().data)
         self.n_rows += len(rows)
@@ -79,21 +87,27 @@ def check_room(folder: Path, n_bytes: int) -> None:
         NoRoomError: It may not.
     """
     free = disk_usage(folder).free
-    if n_bytes > min(MAX_BYTES, free // 2):
+    if n_bytes > _room(folder):
         raise NoRoomError(
             f"what the vision tower makes of them takes {n_bytes / 2**30:,.1f} GiB, and in `{folder}` "
             f"{free / 2**30:,.1f} are free"
         )
 
 
+def _room(folder: Path) -> int:
+    """How many bytes may be written into a folder."""
+    return min(MAX_BYTES, disk_usage(folder).free // 2)
+
+
 @contextmanager
 def embedding_file(folder: Path) -> Iterator[EmbeddingFile]:
     """A new file, there while the block runs; what others left in the folder long ago is removed."""
     for left in folder.glob(f"*{_SUFFIX}"):
-        if time.time() - left.stat().st_mtime > _LEFT_AFTER_S:
-            left.unlink(missing_ok=True)
+        with suppress(OSError):  # another process may be removing it, too
+            if time.time() - left.stat().st_mtime > _LEFT_AFTER_S:
+                left.unlink()
     with NamedTemporaryFile(dir=folder, suffix=_SUFFIX, delete=False) as file:
         try:
-            yield EmbeddingFile(file)
+            yield EmbeddingFile(file, _room(folder))
         finally:
             Path(file.name).unlink(missing_ok=True)

@@ -45,14 +45,20 @@ def load_for(name: str, config: FinetuneConfig) -> LoadedModel:
     Raises:
         InputError: The model can't be loaded, or the method needs what is not there.
     """
-    if config.method == "qlora":
-        loaded = load(name, in_4_bits=True)
-        # Its checkpointing of activations is the configuration's to switch on, not this call's.
-        return replace(loaded, model=prepare_model_for_kbit_training(loaded.model, use_gradient_checkpointing=False))
-    loaded = load(name)
-    # Steps of 1e-5 vanish in a bfloat16 weight: what is trained itself is trained in float32.
-    if config.method == "full" or not config.is_bf16():
-        loaded.model.float()
+    loaded = load(name, in_4_bits=config.method == "qlora")
+    try:
+        if config.method == "qlora":
+            # Its checkpointing of activations is the configuration's to switch on, not this call's.
+            prepared = prepare_model_for_kbit_training(loaded.model, use_gradient_checkpointing=False)
+            return replace(loaded, model=prepared)
+        # Steps of 1e-5 vanish in a bfloat16 weight: what is trained itself is trained in float32.
+        if config.method == "full" or not config.is_bf16():
+            loaded.model.float()
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"the GPU's memory is too small to train `{name}` by the method `{config.method}`, in which its weights "
+            "are float32: try the method lora, or qlora"
+        ) from error
     return loaded
 
 

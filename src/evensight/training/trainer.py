@@ -5,8 +5,8 @@ order that the seed gives. A loss or gradient that is not a number stops the run
 that was killed goes on from its last whole checkpoint and ends in the same bytes.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
@@ -32,6 +32,7 @@ from evensight.training.checkpoints import Checkpoint, Checkpoints, history
 from evensight.training.guard import Guard, NumbersEndedError, trained_parameters
 from evensight.training.loop import Loop
 from evensight.training.merged_adapters import merged_adapters
+from evensight.training.prepared import Collate
 from evensight.training.processes import Processes
 from evensight.training.validation import Validation, best_step, is_enough, validations
 
@@ -130,18 +131,6 @@ class Surroundings:
     rescue: Callable[[int], str] | None = None
 
 
-def train(model: Any, processor: Any, examples: ExampleSet, config: TrainingConfig, label: str) -> list[float]:
-    """Trains the model's trainable parameters in place; `fit` without anything around it.
-
-    Returns:
-        The loss of each step.
-
-    Raises:
-        InputError: The loss stopped being a number.
-    """
-    return fit(model, processor, examples, config, label, Surroundings()).losses
-
-
 def fit(
     model: Any,
     processor: Any,
@@ -164,26 +153,72 @@ def fit(
         InputError: The loss stopped being a number, or the memory of the GPU is too small.
         OSError: A checkpoint can't be written; the ones before are as they were.
     """
-    steps_an_epoch = ceil(len(examples) / config.global_batch(around.team.n))
-    n_steps = ceil(steps_an_epoch * config.epochs)
-    with ExitStack() as stack:
-        stack.enter_context(quiet_transformers())
-        stack.enter_context(cores_left_for(loader_workers()))
+    with _surrounded():
         collator = Collator(examples, Prompter(processor, model.config.model_type))
-        given = stack.enter_context(
-            batches(model, collator, around.team, epochs=config.epochs, is_bf16=config.is_bf16())
-        )
-        if not config.is_bf16():
-            stack.enter_context(merged_adapters(model))
-        if given.is_anew and around.checkpoints is not None:
-            around = replace(around, checkpoints=around.checkpoints.of_another_way("anew"))
-        start = around.team.led(partial(_start, around.checkpoints))
+        prepared = batches(model, collator, around.team, epochs=config.epochs, is_bf16=config.is_bf16())
+        with prepared as given, nullcontext() if config.is_bf16() else merged_adapters(model):
+            if given.is_anew and around.checkpoints is not None:
+                around = replace(around, checkpoints=around.checkpoints.of_another_way("anew"))
+            validate = None
+            if around.validation_examples is not None:
+                validate = Validation(around.validation_examples, collator.prompter, config.batch_size, around.team)
+            course = Course(len(examples), lambda index: examples[index].id, given, validate)
+            return _fit(model, course, config, label, around)
+
+
+def fit_batches(
+    model: nn.Module, collate: Collate, n_examples: int, config: TrainingConfig, label: str, around: Surroundings
+) -> Fitted:
+    """Trains a module that gives its own loss on batches of any kind; else as `fit` does.
+
+    Args:
+        model: Called with a batch it gives its `loss`.
+        collate: Makes a batch of some of `range(n_examples)`, with these under `INDICES`.
+        n_examples: How many examples there are.
+        config: How to optimise.
+        label: What the progress is called.
+        around: Where, and what happens around it; nothing to validate on.
+    """
+    with _surrounded():
+        given = Batches(collate, loader_workers(), None, None, is_anew=False)
+        return _fit(model, Course(n_examples, str, given, None), config, label, around)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a model is trained on.
+
+    Attributes:
+        n_examples: How many there are.
+        name: What an example is called, by its index.
+        batches: How its batches are made and computed.
+        validate: Gives the figures of the model as it is; None without validation.
+    """
+
+    n_examples: int
+    name: Callable[[int], str]
+    batches: Batches
+    validate: Validation | None
+
+
+@contextmanager
+def _surrounded() -> Iterator[None]:
+    """No noise of others on the screen, and a core left for those who make batches."""
+    with quiet_transformers(), cores_left_for(loader_workers()):
+        yield
+
+
+def _fit(model: Any, course: Course, config: TrainingConfig, label: str, around: Surroundings) -> Fitted:
+    steps_an_epoch = ceil(course.n_examples / config.global_batch(around.team.n))
+    n_steps = ceil(steps_an_epoch * config.epochs)
+    start = around.team.led(partial(_start, around.checkpoints))
+    with ExitStack() as stack:
         folder = stack.enter_context(_place(around))
         arguments = _arguments(config, around.upkeep, folder, n_steps)
-        arguments.dataloader_num_workers = given.n_workers
+        arguments.dataloader_num_workers = course.batches.n_workers
         arguments.ddp_find_unused_parameters = _may_leave_some_out(model)
         guard = Guard(around.team, keeps_weights=around.rescue is not None)
-        loop = _loop(model, collator, given, arguments, guard, around)
+        loop = _loop(model, course, arguments, guard)
         guard.keeps_weights &= not loop.is_sharded  # no process has them all
         done = [] if start is None else history(start)
         if start is not None and _is_finished(start.step, n_steps, done, config):
@@ -196,10 +231,10 @@ def fit(
         every = config.validate_steps or steps_an_epoch
         if around.checkpoints is not None:
             loop.add_callback(Keeper(around.checkpoints, around.upkeep, around.team))
-        if around.validation_examples is not None:
+        if course.validate is not None:
             loop.add_callback(Stopper(every, config.patience))
         loop.add_callback(Watch(advance))
-        _run(loop, start, guard, examples, config, around)
+        _run(loop, start, guard, course, config, around)
         return _fitted(loop, loop.state.log_history, around)
 
 
@@ -218,11 +253,13 @@ def _start(checkpoints: Checkpoints | None) -> Checkpoint | None:
     if checkpoints is None:
         return None
     checkpoints.sweep()
-    for checkpoint in checkpoints.whole():
-        best = checkpoint.best_step
-        if best is None or best == checkpoint.step or checkpoints.at(best) is not None:
-            return checkpoint
-    return None
+    fit = [
+        checkpoint
+        for checkpoint in checkpoints.whole()
+        if checkpoint.best_step in (None, checkpoint.step) or checkpoints.at(checkpoint.best_step) is not None
+    ]
+    checkpoints.drop_unfit()
+    return fit[0] if fit else None
 
 
 def _is_finished(step: int, n_steps: int, done: list[dict[str, float]], config: TrainingConfig) -> bool:
@@ -266,29 +303,18 @@ def _may_leave_some_out(model: nn.Module) -> bool:
     return any(component_of(name, family) != "language" for name in trained_parameters(model))
 
 
-def _loop(
-    model: Any,
-    collator: Collator,
-    given: Batches,
-    arguments: TrainingArguments,
-    guard: Guard,
-    around: Surroundings,
-) -> Loop:
-    validate: Validation | None = None
-    if around.validation_examples is not None:
-        size = arguments.per_device_train_batch_size
-        validate = Validation(around.validation_examples, collator.prompter, size, around.team)
+def _loop(model: Any, course: Course, arguments: TrainingArguments, guard: Guard) -> Loop:
     loop = Loop(
         guard,
-        validate,
-        given.computing,
+        course.validate,
+        course.batches.computing,
         model=model,
         args=arguments,
-        data_collator=given.collate,
-        train_dataset=Indices(len(collator.examples)),
+        data_collator=course.batches.collate,
+        train_dataset=Indices(course.n_examples),
     )
     loop.remove_callback(PrinterCallback)
-    if loop.is_sharded and validate is not None:
+    if loop.is_sharded and course.validate is not None:
         raise InputError(
             "validation needs the whole model on each device: expected one process or DDP, got FSDP or DeepSpeed; "
             "leave out the validation, or launch with the configuration ddp.yaml"
@@ -300,7 +326,7 @@ def _run(
     loop: Loop,
     start: Checkpoint | None,
     guard: Guard,
-    examples: ExampleSet,
+    course: Course,
     config: TrainingConfig,
     around: Surroundings,
 ) -> None:
@@ -308,7 +334,7 @@ def _run(
         loop.train(resume_from_checkpoint=None if start is None else str(start.path))
     except NumbersEndedError as error:
         clear_frames(error.__traceback__)  # the loader's workers end now, not when somebody forgets the error
-        around.team.end(InputError(_broken_off(error, loop.model, guard, examples, around)))
+        around.team.end(InputError(_broken_off(error, loop.model, guard, course, around)))
     except torch.OutOfMemoryError as error:
         clear_frames(error.__traceback__)
         raise InputError(_too_large(loop.state.global_step + 1, config)) from error
@@ -337,10 +363,10 @@ _N_NAMED = 8
 
 
 def _broken_off(
-    error: NumbersEndedError, model: nn.Module, guard: Guard, examples: ExampleSet, around: Surroundings
+    error: NumbersEndedError, model: nn.Module, guard: Guard, course: Course, around: Surroundings
 ) -> str:
     """What to say of a training whose numbers ended; what was good is saved."""
-    named = [f"`{examples[index].id}`" for index in error.indices[:_N_NAMED]]
+    named = [f"`{course.name(index)}`" for index in error.indices[:_N_NAMED]]
     more = len(error.indices) - len(named)
     where = ", ".join(named) + (f" and {more} more" if more > 0 else "")
     kept = "nothing was saved"

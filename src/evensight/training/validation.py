@@ -18,6 +18,7 @@ from evensight.annotations import AREAS
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.errors import InputError
 from evensight.models.loading import LoadedModel
+from evensight.models.padding import for_answers, takes_logits_to_keep
 from evensight.models.predict import Predictor
 from evensight.models.prompts import IGNORED, Prompter
 from evensight.questions.parsing import Outcome, outcome
@@ -64,16 +65,19 @@ class Validation:
         texts = [example.question.text for example in examples]
         batch = self.prompter.encode_with_answers(images, texts, [example.question.answer for example in examples])
         n_tokens = int((batch["labels"][:, 1:] != IGNORED).sum())
-        loss = float(model(**_like(next(model.parameters()), batch)).loss)
+        asked = for_answers(batch) if takes_logits_to_keep(model) else batch
+        loss = float(model(**_like(next(model.parameters()), asked)).loss)
         said = Predictor(LoadedModel("in training", model, self.prompter.processor, {})).answer(images, texts)
         right = tuple((e.area, _is_right(raw, e)) for e, raw in zip(examples, said, strict=True))
         return _Part(start, loss * n_tokens, n_tokens, right)
 
 
-def _like(weight: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _like(weight: Tensor, batch: Mapping[str, Tensor | int]) -> dict[str, Tensor | int]:
     """A batch where the model's weights are; its pixels of their type."""
     return {
         key: value.to(weight.device, weight.dtype if value.is_floating_point() else value.dtype)
+        if isinstance(value, Tensor)
+        else value
         for key, value in batch.items()
     }
 
