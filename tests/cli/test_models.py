@@ -29,10 +29,10 @@ def test_the_table_has_every_family_with_all_that_is_known() -> None:
 
 def test_a_model_shows_its_prompt_and_what_is_supervised() -> None:
     output = shown("inspect", "embedded")
-    assert "'<|im_start|>user\\n<image>[x36]\\nWhere is the red circle?<|im_end|><|im_start|>assistant\\n'" in output
+    assert "'<|im_start|>user\\n<image>[x49]\\nWhere is the red circle?<|im_end|><|im_start|>assistant\\n'" in output
     assert "'top' ' left' '<|im_end|>' (3 tokens)" in output
-    assert "53 of 1,024 that it takes, 36 of them for an image of 336 x 336 px" in output
-    assert "language             208,704  down_proj gate_proj k_proj o_proj q_proj up_proj v_proj" in output
+    assert "66 of 1,024 that it takes, 49 of them for an image of 336 x 336 px" in output
+    assert "language             533,184  down_proj gate_proj k_proj o_proj q_proj up_proj v_proj" in output
 
 
 def test_with_a_set_its_longest_example_is_shown(mini_train: SceneDesign, tmp_path: Path) -> None:

@@ -220,6 +220,7 @@ def test_the_whole_folder_loads_by_its_card(exported: Callable[[str], Path], tmp
 def test_trl_supervises_the_answer_and_its_end_and_nothing_else(for_trl: Any, stored: StoredExamples) -> None:
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
+    from evensight.models.embedded import IMAGE_PX, PATCH_PX
     from evensight.models.loading import load
 
     processor = load("embedded").processor
@@ -231,7 +232,7 @@ def test_trl_supervises_the_answer_and_its_end_and_nothing_else(for_trl: Any, st
         supervised = labels[labels != -100]
         assert tokenizer.decode(supervised) == f"{stored[index].question.answer}<|im_end|>"
         assert processor.image_token_id not in supervised.tolist()
-        assert (batch["input_ids"][index] == processor.image_token_id).sum() == 36
+        assert (batch["input_ids"][index] == processor.image_token_id).sum() == (IMAGE_PX // PATCH_PX) ** 2
         prompt = batch["input_ids"][index][(labels == -100) & (batch["attention_mask"][index] == 1)]
         assert tokenizer.decode(prompt).endswith("<|im_start|>assistant\n")
         assert stored[index].question.text in tokenizer.decode(prompt)

@@ -6,6 +6,7 @@ from PIL import Image
 from tokenizers import AddedToken
 
 from evensight.annotations import AREAS
+from evensight.models.embedded import IMAGE_PX, PATCH_PX
 from evensight.models.loading import LoadedModel, load
 from evensight.models.prompts import IGNORED, Prompter
 
@@ -59,9 +60,9 @@ def test_the_answer_ends_as_the_template_ends_a_turn(prompter: Prompter) -> None
     assert prompter.processor.tokenizer.convert_ids_to_tokens(prompter.end_id) == "<|im_end|>"
 
 
-def test_the_image_has_its_36_tokens(prompter: Prompter) -> None:
+def test_the_image_has_a_token_for_each_patch(prompter: Prompter) -> None:
     ids = prompter.encode([picture()], ["Where?"])["input_ids"][0]
-    assert (ids == prompter.processor.image_token_id).sum() == 36
+    assert (ids == prompter.processor.image_token_id).sum() == (IMAGE_PX // PATCH_PX) ** 2
 
 
 def test_any_text_survives_the_tokenizer(prompter: Prompter) -> None:

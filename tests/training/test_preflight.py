@@ -83,7 +83,7 @@ def test_an_example_that_does_not_fit_ends_it_before_a_finished_run_is_replaced(
     long = asked("Where is it? " * 400, 7)
     sets = (Changed(reds, long), greens) if place == "training" else (reds, Changed(greens, long))
     named = sets[place == "validation"][7].id
-    says = rf"the example `{named}` has [\d,]+ tokens, 36 of them .* takes 1,024"
+    says = rf"the example `{named}` has [\d,]+ tokens, 49 of them .* takes 1,024"
     with pytest.raises(InputError, match=says) as told:
         run(sets[0], tmp_path / "run", validation=sets[1], replace=True, seed=1)
     assert "\n" not in str(told.value)

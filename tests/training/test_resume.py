@@ -192,7 +192,7 @@ def test_a_checkpoint_whose_best_weights_are_gone_is_not_gone_on_with(
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(interrupted, out)
-    shutil.rmtree(out / FOLDER_NAME / "step-00000012")  # 12 is the best; until 9, 8 was
+    shutil.rmtree(out / FOLDER_NAME / "step-00000012")  # 8 has the best weights until 9
     damaged(out / FOLDER_NAME / "step-00000008" / "trained.safetensors", "cut")
     assert resumed_from(out, monkeypatch) == [None]
     assert_same(out, undisturbed)

@@ -13,7 +13,9 @@ def train(
     out: Annotated[Path, typer.Option(help="The model folder to make.")],
     seed: Annotated[int, typer.Option(help="Draws the weights and the scenes.", min=0)] = 0,
 ) -> None:
-    """Trains the embedded model again, from random weights, by the recipe that made it.
+    """Trains the embedded model again by the recipe that made it: minutes on a GPU, hours on a CPU.
+
+    When it was stopped, the same command goes on where it was.
 
     Example: `evensight embedded train --out runs/embedded --seed 1`
     """
@@ -23,7 +25,8 @@ def train(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"`{out}` is not empty: choose a new folder for the model")
     facts = pretrain(out, PretrainingConfig(seed=seed))
-    typer.echo(f"{out}: {facts['n_parameters']:,} parameters, last loss {facts['losses'][-1]:.3f}")
+    last = ", ".join(f"{stage} {losses[-1]:.3f}" for stage, losses in facts["losses"].items())
+    typer.echo(f"{out}: {facts['n_parameters']:,} parameters; last losses: {last}")
 
 
 @embedded.command()

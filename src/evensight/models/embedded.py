@@ -1,12 +1,13 @@
-"""The embedded model: a LLaVA small enough to ship and to fine-tune on a CPU in half a minute.
+"""The embedded model: a LLaVA small enough to ship and to fine-tune on a CPU in a minute.
 
 It is transformers' `LlavaForConditionalGeneration` (a CLIP tower, a projector, a Llama) with a `LlavaProcessor`
 and a tokenizer of its own, so that it goes the same road as a checkpoint from the Hub. `build` makes it with
 random weights; `training.pretraining` says how it was really trained. Its card is `README.md` beside the
 weights.
 
-One setting decides whether it learns at all: black must reach the tower as zeros (`image_mean` 0); with CLIP's
-own normalisation the same recipe stays at chance.
+Two things decide whether it learns at all. Black must reach the tower as zeros (`image_mean` 0): with CLIP's own
+normalisation the same recipe stays at chance. And likes attend to likes from the start: queries and keys begin as the
+same projection, so that a word finds the patches that have been drawn to it (`training.seeing`).
 """
 
 from pathlib import Path
@@ -18,9 +19,9 @@ EMBEDDED = "embedded"
 """The name that stands for this model wherever a model is asked for."""
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded_weights"
-IMAGE_PX = 108
-PATCH_PX = 18
-"""36 patches, 6 x 6: not the 9 x 9 grid, as no model's patches are."""
+IMAGE_PX = 112
+PATCH_PX = 16
+"""49 patches, 7 x 7: not the 9 x 9 grid, as no model's patches are."""
 
 _SPECIAL_TOKENS: dict[str, Any] = {
     "pad_token": "<pad>",
@@ -67,7 +68,20 @@ def build(words: list[str], seed: int) -> tuple[Any, Any]:
         num_additional_image_tokens=1,
     )
     torch.manual_seed(seed)
-    return AutoModelForImageTextToText.from_config(_config(tokenizer)), processor
+    model = AutoModelForImageTextToText.from_config(_config(tokenizer))
+    _let_likes_attend(model)
+    return model, processor
+
+
+def _let_likes_attend(model: Any) -> None:
+    """Has each layer's queries and keys begin as one orthogonal projection: alike tokens have high scores."""
+    import torch
+
+    with torch.no_grad():
+        for layer in model.model.language_model.layers:
+            attention = layer.self_attn
+            torch.nn.init.orthogonal_(attention.q_proj.weight)
+            attention.k_proj.weight.copy_(attention.q_proj.weight)
 
 
 def _config(tokenizer: Any) -> Any:
@@ -77,13 +91,13 @@ def _config(tokenizer: Any) -> Any:
         text_config={
             "model_type": "llama",
             "vocab_size": len(tokenizer),
-            "hidden_size": 64,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 4,
-            "intermediate_size": 192,
+            "hidden_size": 96,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 6,
+            "intermediate_size": 256,
             "max_position_embeddings": 1024,
-            "initializer_range": 0.05,
+            "initializer_range": 0.08,
             "tie_word_embeddings": True,
             "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,
@@ -91,17 +105,18 @@ def _config(tokenizer: Any) -> Any:
         },
         vision_config={
             "model_type": "clip_vision_model",
-            "hidden_size": 64,
-            "num_hidden_layers": 2,  # LLaVA reads the last but one, so the second is never used
+            "hidden_size": 96,
+            "num_hidden_layers": 2,
             "num_attention_heads": 4,
-            "intermediate_size": 128,
-            "projection_dim": 64,
+            "intermediate_size": 192,
+            "projection_dim": 96,
+            "hidden_act": "gelu",
             "image_size": IMAGE_PX,
             "patch_size": PATCH_PX,
         },
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         image_seq_length=(IMAGE_PX // PATCH_PX) ** 2,
-        vision_feature_layer=-2,
+        vision_feature_layer=-1,
         vision_feature_select_strategy="default",
         tie_word_embeddings=True,
     )

@@ -51,10 +51,12 @@ class Pools:
     Attributes:
         photos: Photographs as backgrounds; None if there are none.
         cutouts: Objects cut out of photographs; None if there are none.
+        drawn_seed: What gradients, noise and textures are drawn from: another seed has other pictures.
     """
 
     photos: Ground | None = None
     cutouts: CutoutPool | None = None
+    drawn_seed: int = 0
 
     @cached_property
     def _grounds(self) -> dict[Value, Ground]:
@@ -74,7 +76,7 @@ class Pools:
         if isinstance(value, Color):
             return PlainGround(value.name, value.rgb)
         if value != "photo":
-            return drawn_ground(str(value))
+            return drawn_ground(str(value), self.drawn_seed)
         if self.photos is None:
             raise InputError(
                 "the background `photo` needs photographs: name a folder of pictures with `--backgrounds`, or a COCO "
