@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training gallery placing exports ray seeds clean
+.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-embedded gallery placing exports ray seeds clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ bench-photos: $(READY)  ## how fast annotations are read; writes docs/benchmark-
 bench-training: $(READY)  ## how fast models are fine-tuned; writes docs/benchmark-training.md (about 10 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/training.py --table docs/benchmark-training.md
 
+bench-embedded: $(READY)  ## what the embedded model can and can't do; writes docs/embedded.md (about 6 minutes)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/embedded.py --out runs/embedded --table docs/embedded.md
+
 gallery: $(READY)  ## draw the gallery of the docs anew
 	$(BIN)/python scripts/gallery.py
 
@@ -61,7 +64,7 @@ exports:  ## have LLaMA-Factory, ms-swift, lmms-eval and others load exported se
 ray:  ## store a set with two workers of a Ray cluster, one of them killed, in .venv-ray
 	PYTHON="$(PYTHON)" sh scripts/ray.sh .venv-ray
 
-seeds: $(READY)  ## the demo over 3 seeds, the embedded model trained anew for each; writes docs/seeds.md
+seeds: $(READY)  ## the demo over 3 seeds; writes docs/seeds.md (about 12 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/seeds.py --out runs/seeds --table docs/seeds.md
 
 clean:  ## remove the environment and the caches, never runs/

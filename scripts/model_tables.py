@@ -20,6 +20,8 @@ from evensight.training.methods import FinetuneConfig
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 N_TEXT_TOKENS = 60
 """A question with its options and its answer."""
+N_ANSWER_TOKENS = 6
+"""The answer's, its end, and the one before it."""
 GB = 1e9
 BYTES_4_BITS = (4 + 8 / 64 + 32 / (64 * 256)) / 8
 """NF4: 4 bits a weight, a scale of 8 bits for 64 weights, one of 32 bits for 256 scales."""
@@ -98,7 +100,7 @@ def memory(subject: Subject, side_px: int, method: str) -> Memory:
 
     A layer keeps 34 bytes for each token and each unit of its width (Korthikanti et al. 2022, arXiv 2205.05198, eq. 2
     without the attention scores, which are not kept), of activations that are computed twice 2, and one layer at a
-    time all. The logits of all tokens are counted with 10 bytes: in bfloat16, and twice in float32.
+    time all. Logits are computed where answers are predicted, with 10 bytes each: in bfloat16, and twice in float32.
     """
     with torch.device("meta"):
         model = transformers.AutoModelForImageTextToText.from_config(subject.config)
@@ -110,7 +112,7 @@ def memory(subject: Subject, side_px: int, method: str) -> Memory:
     n_adapter = sum(config.lora_rank * (layer.in_features + layer.out_features) for layer in chosen)
     text = model.config.get_text_config()
     n_tokens, width, depth = subject.n_image_tokens[side_px] + N_TEXT_TOKENS, text.hidden_size, text.num_hidden_layers
-    logits = 10 * n_tokens * text.vocab_size
+    logits = 10 * N_ANSWER_TOKENS * text.vocab_size
     return Memory(
         weights=2 * n_all if method == "lora" else BYTES_4_BITS * n_linear + 4 * (n_all - n_linear),
         states=16 * n_adapter,

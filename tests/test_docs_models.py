@@ -124,4 +124,4 @@ def test_the_adapters_memory_is_their_arithmetic() -> None:
     n_adapter = 28 * 32 * ((3584 + 3584) + 2 * (3584 + 512))
     found = TABLES["memory"](subject, 336, "lora")
     assert found.states == 16 * n_adapter
-    assert found.question == 34 * (144 + 60) * 3584 * 28 + 10 * (144 + 60) * 152064
+    assert found.question == 34 * (144 + 60) * 3584 * 28 + 10 * 6 * 152064
