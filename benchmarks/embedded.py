@@ -63,7 +63,7 @@ def sets() -> Iterator[Asked]:
     """The rows, in order."""
     where = "absolute-position"
     for n in range(5):
-        title = f"where, {n} other objects" if n else "where, one object alone"
+        title = f"where, {n} other object{'s' if n > 1 else ''}" if n else "where, one object alone"
         yield Asked(title, where, {"distractors": [n], "distractor_kind": ["hard"]} if n else {})
     yield Asked("where, one small object alone", where, {"size": ["small"]})
     yield Asked("where vertically", "row-position", chance=1 / 3)
