@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from evensight.training.checkpoints import Checkpoints
+from evensight.training.trainer import start_of
 
 
 def write(checkpoints: Checkpoints, step: int, best_step: int | None = None) -> None:
@@ -60,3 +61,13 @@ def test_what_is_half_written_is_swept_and_all_is_discarded(tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["step-00000001"]
     checkpoints.discard()
     assert not (tmp_path / "run").exists()
+
+
+def test_checkpoints_that_can_t_be_gone_on_from_take_no_later_one_s_place(tmp_path: Path) -> None:
+    for step in (400, 500):
+        write(Checkpoints(tmp_path, "run"), step)
+    anew = Checkpoints(tmp_path, "run").of_another_way("anew")
+    assert start_of(anew) is None
+    write(anew, 100)
+    assert kept(anew) == [(100, None)]
+    assert start_of(anew) == anew.at(100)

@@ -211,7 +211,7 @@ def _surrounded() -> Iterator[None]:
 def _fit(model: Any, course: Course, config: TrainingConfig, label: str, around: Surroundings) -> Fitted:
     steps_an_epoch = ceil(course.n_examples / config.global_batch(around.team.n))
     n_steps = ceil(steps_an_epoch * config.epochs)
-    start = around.team.led(partial(_start, around.checkpoints))
+    start = around.team.led(partial(start_of, around.checkpoints))
     with ExitStack() as stack:
         folder = stack.enter_context(_place(around))
         arguments = _arguments(config, around.upkeep, folder, n_steps)
@@ -248,8 +248,8 @@ def _place(around: Surroundings) -> Any:
     return nullcontext(str(around.checkpoints.path))
 
 
-def _start(checkpoints: Checkpoints | None) -> Checkpoint | None:
-    """The checkpoint to go on from: the last whole one whose best one is whole too."""
+def start_of(checkpoints: Checkpoints | None) -> Checkpoint | None:
+    """The checkpoint to go on from: the last whole one whose best one is whole too. Others are removed."""
     if checkpoints is None:
         return None
     checkpoints.sweep()
