@@ -23,6 +23,7 @@ from evensight.runs import hash_files
 from evensight.scenes.compose import SceneDesign
 from evensight.storage.stored import store
 from evensight.training.checkpoints import FOLDER_NAME
+from evensight.training.finetune import SETTINGS_NAME
 from evensight.training.loop import Loop
 from evensight.training.validation import Part
 
@@ -152,6 +153,16 @@ def test_bad_input_is_one_line_and_the_finished_run_stays(
     assert says in refused([*command, *more], monkeypatch, capsys)
     assert hash_files(desk / "run") == before
     assert sorted(path.name for path in desk.iterdir()) == files
+
+
+def test_a_setting_of_the_model_folder_holds_unless_an_option_says_otherwise(desk: Path, tmp_path: Path) -> None:
+    model, out = tmp_path / "model", tmp_path / "run"
+    shutil.copytree(EMBEDDED_FOLDER, model)
+    (model / SETTINGS_NAME).write_text(json.dumps({"seed": 5, "gradient_checkpointing": True, "epochs": 3.0}))
+    command = ["finetune", "--model", str(model), "--data", str(desk / "data"), "--out", str(out), *QUICK]
+    assert CliRunner().invoke(cli.app, [*command, "--no-gradient-checkpointing"]).exit_code == 0
+    config = json.loads((out / "manifest.json").read_text())["config"]
+    assert (config["seed"], config["gradient_checkpointing"], config["epochs"]) == (5, False, 0.1)
 
 
 def test_an_adapter_of_another_base_is_one_line(

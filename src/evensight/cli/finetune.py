@@ -34,7 +34,10 @@ def finetune(
     ] = None,
     gradient_checkpointing: Annotated[
         bool | None,
-        typer.Option("--gradient-checkpointing", help="Compute activations twice, to need less memory."),
+        typer.Option(
+            "--gradient-checkpointing/--no-gradient-checkpointing",
+            help="Compute activations twice, to need less memory; else not.",
+        ),
     ] = None,
     validation: Annotated[Path | None, typer.Option(help="A stored set to validate on.")] = None,
     validation_share: Annotated[
@@ -51,7 +54,9 @@ def finetune(
     report_to: Annotated[
         str | None, typer.Option(help="Tell these of the losses, by commas: tensorboard, trackio, wandb ...")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the order of examples and the adapters' start.", min=0)] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Draws the order of examples and the adapters' start; else 0.", min=0)
+    ] = None,
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run code of the checkpoint; it takes OWNER/NAME@COMMIT.")
     ] = False,
