@@ -17,6 +17,7 @@ MAX_CHARS = 20_000
 _THOUGHT_START = re.compile(r"<(?:think|thinking|thought|reasoning)>|◁think▷|<\|begin_of_thought\|>", re.IGNORECASE)
 _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|reasoning)>|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
 _BACKWARDS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_DENIAL = re.compile(r"!=|(?<!\w)!(?=\w)|<>|\[ \]")
 _STRUCK = re.compile(r"~~[^~]*~~|<(s|del|strike)>[^<]*</\1>", re.IGNORECASE)
 _LINE_MARK = re.compile(r"^[^\S\n]*(?:[-*+•>#]+[^\S\n]+)+", re.MULTILINE)
 _MARK = re.compile(r"\banswer\s*(?:[\"']\s*)?(?::|=|is\b)", re.IGNORECASE)
@@ -36,6 +37,8 @@ _CHANGES = (
     (re.compile(r"/"), " or "),
     (re.compile(r"\|"), " , "),
 )
+_TO_CHANGE = re.compile("[-_/|`<>~\\\\#+\n\u2010-\u2015\u2018\u2019\u02bc\u00b4\u2022]")
+"""What any of the changes begins with."""
 
 
 def plain_answer(raw: str) -> str | None:
@@ -77,8 +80,9 @@ def plain(text: str) -> str:
     """The text in its compatibility form (NFKC), without markup, emphasis and invisible signs."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", _visible(text)).replace("。", ".").replace("、", ",")
-    for pattern, instead in _CHANGES:
-        text = pattern.sub(instead, text)
+    if _TO_CHANGE.search(text):
+        for pattern, instead in _CHANGES:
+            text = pattern.sub(instead, text)
     return text
 
 
@@ -104,4 +108,4 @@ def _has_controls(text: str) -> bool:
 
 
 def _has_denial(text: str) -> bool:
-    return bool(re.search(r"!=|(?<!\w)!(?=\w)|<>|\[ \]", text)) or not SPOILED.isdisjoint(text)
+    return bool(_DENIAL.search(text)) or not SPOILED.isdisjoint(text)

@@ -97,7 +97,7 @@ HEDGES = _words(
     almost nearly roughly approximately approx about around between halfway ish kinda sorta if unless whether formerly
     previously originally initially once usually often sometimes generally typically normally also said says say claim
     claims claimed claiming alleged allegedly asks ask asked asking quasi semi pseudo tends should until bet conceivably
-    arguably want bordering"""
+    arguably want bordering another"""
 )
 """What leaves it open whether the options of its sentence are meant."""
 
@@ -119,9 +119,17 @@ HEDGING_PHRASES = _phrases(
     in theory
     you mean
     what about
-    how about"""
+    how about
+    the other object
+    the other one"""
 )
 """The same in several words; § stands for an option."""
+
+NUMBER_UNITS = _words("of quarters thirds halves fifths dozen times hundred thousand million percent degrees can by")
+"""What follows a number that is not how many there are ("one of them", "three quarters", "one can see")."""
+
+ONE_OF = _words("the this that each which any every no some other")
+"""What stands before "one" where it is no number."""
 
 NUMBER_HEDGES = _words("least most more less fewer over under above below up minimum maximum min max dozen hundred half")
 """What makes a number a bound."""
@@ -160,19 +168,20 @@ PLACE_NOUNS = _words(
 """What a place may be called."""
 
 AFTER_PLACES = PLACE_NOUNS | _words(
-    """of in on at as and but because since with where when within inside from near next by relative it to for which that
+    """of in on at as and but because since with where when within inside from near next by relative it for which that
     though although while so against yet however instead not nor or either neither then thanks please again"""
 )
 """What may follow a place: with any other word, as in "top shelf", it is the name of something else."""
 
-PREDICATES = _words("correct where my it answer location position area place option choice best one")
+PREDICATES = _words("correct answer location position place option choice wrong it")
 """What follows "is" where a place is said to be the answer ("top left is the answer"), not to be something else."""
 
 ADJECTIVES = _words(
     """dark light bright deep pale vivid vibrant solid pure plain small large big tiny little tall short round glossy matte
     shiny metallic colored coloured painted color colour shape size number count total category same single lone nearest
     closest counted see show shows sees has have having with exactly only contain contains just finish surface sheen
-    one texture classified identified described read reads named called"""
+    one texture red green blue yellow white black gray grey brown orange purple pink cyan magenta golden
+    silver wooden metal plastic old young open empty nearby classified identified described read reads named called"""
 )
 """What may stand before an option that is no place."""
 

@@ -17,7 +17,7 @@ _NUMBER_SIGNS = frozenset("-~<>≥≤≈±+%°×#⁄$€£^")
 _FROM_AN_OBJECT = frozenset({"above", "below"})
 _RIGHT_AWAY = frozenset("next beside near behind here there now away answer choice one thing after before".split())
 _LEFT_OUT = frozenset("out over blank behind empty unanswered unsaid alone off open".split())
-_HAVING = frozenset("has have had having nothing nobody who never".split())
+_HAVING = frozenset("has have had having nothing nobody who never are were".split())
 _SAID_OF_WORDS = frozenset({"that's", "you're", "i'm", "all", "isn't", "wasn't", "doesn't"})
 _BEFORE_NOT = frozenset({"is", "was", "it's", "that's", "am", "are", "were"})
 
@@ -52,9 +52,12 @@ def mentions(words: Sequence[str], cased: Sequence[str], names: OptionNames) -> 
 
 
 def _places(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
-    said = [None if _is_no_place(words, k) else PLACE_WORDS.get(word) for k, word in enumerate(words)]
+    said = [
+        PLACE_WORDS[word] if word in PLACE_WORDS and not _is_no_place(words, k) else None
+        for k, word in enumerate(words)
+    ]
     for start, end in _runs(words, said, names):
-        run = [place for place in said[start:end] if place]
+        run = _once([place for place in said[start:end] if place])
         option = names.places.get(frozenset(run)) if _is_well_formed(run) else None
         fits = _may_lead(words, start, names) and _may_follow(words, end, run)
         yield Mention(start, end, option if fits else None, frozenset(run))
@@ -93,10 +96,14 @@ def _joins(
 
 
 def _is_well_formed(run: Sequence[str]) -> bool:
-    """Whether the words make one place: no word twice but "center", and not "right above", which means straight."""
-    if run == ["right", "above"] or run == ["right", "below"]:
-        return False
-    return len(set(run)) == len(run) or (set(run) == {"center"} and len(run) == 2)
+    """Whether the words make one place: each once, and not "right above", which means straight."""
+    return len(set(run)) == len(run) and run not in (["right", "above"], ["right", "below"])
+
+
+def _once(run: Sequence[str]) -> Sequence[str]:
+    """The run without its repetitions ("top left top left", "center center")."""
+    size = next(k for k in range(1, len(run) + 1) if list(run[:k]) * (len(run) // k) == list(run))
+    return run[:size]
 
 
 def _is_no_place(words: Sequence[str], k: int) -> bool:
@@ -125,7 +132,7 @@ def _may_lead(words: Sequence[str], start: int, names: OptionNames) -> bool:
         return True
     if words[k] in {"with", "for"}:
         return k > 0 and words[k - 1] in {"go", "going", "went"}
-    return words[k] in names.known and words[k] not in PLACE_WORDS and k == start - 1
+    return k == start - 1 and words[k] not in PLACE_WORDS and words[k] in names.known
 
 
 def _may_follow(words: Sequence[str], end: int, run: Sequence[str]) -> bool:
@@ -158,16 +165,21 @@ def _named(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
 
 
 def _may_be_named(words: Sequence[str], start: int, end: int, names: OptionNames) -> bool:
+    """Whether an option that is no place can be named here."""
     before, after = words[start - 1] if start else "\n", words[end] if end < len(words) else "\n"
-    if words[start].isdigit() and (before in _NUMBER_SIGNS or after in _NUMBER_SIGNS):
+    if names.are_numbers and not _is_a_count(words[start], before, after):
         return False
     if after == "of" and end - start == 1 and words[start] in answer_words.NEGATORS:
         return False  # "none of them"
-    if is_sign(before) or before in answer_words.GOVERNORS or before in answer_words.FILLERS:
+    if is_sign(before) or before.endswith("n't") or before in answer_words.GOVERNORS | answer_words.FILLERS:
         return True
-    if before in answer_words.ADJECTIVES or before in names.known or before.endswith("n't"):
-        return True
-    return start > 1 and words[start - 2] in answer_words.FILLERS  # "a tall wine glass"
+    return before in answer_words.ADJECTIVES or before in names.known
+
+
+def _is_a_count(word: str, before: str, after: str) -> bool:
+    if before in _NUMBER_SIGNS or after in _NUMBER_SIGNS or before in _BEFORE_LABELS:
+        return False
+    return after not in answer_words.NUMBER_UNITS and not (word == "one" and before in answer_words.ONE_OF)
 
 
 def _labelled(cased: Sequence[str], words: Sequence[str], names: OptionNames) -> Iterator[Mention]:

@@ -7,7 +7,7 @@ that "left-top" and "upper left" are "top left". Other options are known word by
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from evensight.questions.answer_text import plain
 from evensight.questions.answer_words import JOINED
@@ -63,13 +63,20 @@ class OptionNames:
         places: The options by the set of their words, where all are places; else empty.
         words: The options by their words in order, where they are no places.
         labels: The options by their labels in lower case, where they have any.
-        known: The words of the options and of the question: never strange, whatever the language.
+        own: The words of the options.
+        question: The question's text; empty where only the options are known.
     """
 
     places: Mapping[frozenset[str], str]
     words: Mapping[tuple[str, ...], str]
     labels: Mapping[str, str]
-    known: frozenset[str]
+    own: frozenset[str]
+    question: str = ""
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The words of the options and of the question: never strange, whatever the language."""
+        return self.own.union(_lower(self.question))
 
     @property
     def are_numbers(self) -> bool:
@@ -80,8 +87,7 @@ class OptionNames:
 def option_names(options: tuple[str, ...], question: str) -> OptionNames:
     """The names of some options, listed in a question's text; without a text they have labels only of their own."""
     names = _alone(tuple(sorted(options)))
-    labels = names.labels or _labels(question, options)
-    return replace(names, labels=labels, known=names.known.union(_lower(question)))
+    return replace(names, labels=names.labels or _labels(question, options), question=question)
 
 
 @lru_cache(maxsize=512)
@@ -90,8 +96,8 @@ def _alone(options: tuple[str, ...]) -> OptionNames:
     bare, labels = _without_labels(options)
     split = {option: tuple(joined(_lower(name))) for option, name in zip(options, bare, strict=True)}
     places = _places(split)
-    known = frozenset(word for words in split.values() for word in words)
-    return OptionNames(places, {} if places else _by_words(split), labels, known)
+    own = frozenset(word for words in split.values() for word in words)
+    return OptionNames(places, {} if places else _by_words(split), labels, own)
 
 
 def _lower(text: str) -> list[str]:

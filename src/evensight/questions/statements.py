@@ -24,6 +24,8 @@ _MARKERS = (
     re.compile(r" (?:answer|assistant|response|prediction|conclusion|result) (?:: |= |is |would be )"),
 )
 _THEREFORE = re.compile(r" (?:therefore|thus|hence|in conclusion|in summary|so ,) ")
+_WEIGHED = re.compile(r" § (?:: |= )?[0-9]| from (?:the )?§ to ")
+"""A number beside an option is its weight ("top left: 0.4"); "from left to right" is a way, no place."""
 _DANGLING = frozenset("in on at the a an to of is be located :".split())
 
 
@@ -96,9 +98,10 @@ def _line(items: Sequence[Item]) -> str:
 
 def _takes_back(items: Sequence[Item], names: OptionNames) -> bool:
     words = {item for item in items if isinstance(item, str)}
-    if words & answer_words.RETRACTIONS or (words & answer_words.FOREIGN) - names.known:
+    if words & answer_words.RETRACTIONS:
         return True
-    if any(not word.isascii() and any(map(str.isalpha, word)) for word in words - names.known):
+    strange = (words & answer_words.FOREIGN) | {w for w in words if not w.isascii() and any(map(str.isalpha, w))}
+    if strange and strange - names.known:
         return True
     line = _line(items)
     return any(phrase in line for phrase in answer_words.RETRACTING_PHRASES)
@@ -116,7 +119,7 @@ def _reading(sentence: Sequence[Item], names: OptionNames) -> _Said:
         words = {item for item in clause if isinstance(item, str)}
         neither = ("but" not in words) and (neither or "neither" in words)
         negated = neither or any(map(_denies, words))
-        if negated and not named and _spoils(clause, words, names, is_first=not asserted):
+        if not named and any(map(_denies, words)) and _spoils(clause, words, names, is_first=not asserted):
             return _Said(in_doubt=True)
         (denied if negated else asserted).extend(named)
     return _Said(tuple(asserted), tuple(denied))
@@ -133,6 +136,8 @@ def _is_hedged(sentence: Sequence[Item], names: OptionNames) -> bool:
     if names.are_numbers and words & answer_words.NUMBER_HEDGES:
         return True
     line = _line(sentence)
+    if _WEIGHED.search(line):
+        return True
     return ("%" in words and " 100 % " not in line) or any(p in line for p in answer_words.HEDGING_PHRASES)
 
 
@@ -171,6 +176,6 @@ def _decided(asserted: Sequence[Mention], denied: Sequence[Mention], names: Opti
     strays = [mention for mention in asserted if mention.option is None]
     if not names.places:
         return None if strays else option
-    against = any(not stray.words <= words for stray in strays)
+    against = any(not stray.words <= words or names.places.get(stray.words, option) != option for stray in strays)
     denied_words = any(stray.words & words for stray in denied if stray.option is None)
     return None if against or denied_words else option
