@@ -15,7 +15,7 @@ from evensight import cli
 from evensight.models.embedded import EMBEDDED_FOLDER
 from made_runs import half, write_run
 
-COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "report", "study")
+COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "score", "report", "study")
 PHOTOS = ("photos make", "photos counts", "photos fetch", "photos sheet")
 MAIN = "from evensight.cli import main; main()"
 

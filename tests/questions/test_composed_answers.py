@@ -41,7 +41,8 @@ def test_answers_that_name_an_option_are_read() -> None:
 def test_reading_what_was_read_changes_nothing(asked: Asked, data: st.DataObject) -> None:
     option = data.draw(st.sampled_from(asked.options))
     read = parse_answer(f"It is {option}.", asked.options)
-    assert read == option == parse_answer(read, asked.options)
+    assert read == option
+    assert parse_answer(option, asked.options) == option
 
 
 @settings(max_examples=300)
@@ -67,7 +68,24 @@ def test_a_denied_option_is_never_read_whatever_follows(tail: str, area: str) ->
 
 @pytest.mark.parametrize(
     "unit",
-    ["top left ", "<think>", "</think>", "(", "{", "[", "\n", " ", "~~", "<s>", "- ", "not ", "'", '{"answer":', "`", "\\"],
+    [
+        "top left ",
+        "<think>",
+        "</think>",
+        "(",
+        "{",
+        "[",
+        "\n",
+        " ",
+        "~~",
+        "<s>",
+        "- ",
+        "not ",
+        "'",
+        '{"answer":',
+        "`",
+        "\\",
+    ],
 )
 def test_a_text_of_ten_megabytes_takes_less_than_a_second(unit: str) -> None:
     started = time.perf_counter()

@@ -72,7 +72,10 @@ def is_trick(text: str) -> bool:
     if text.isascii():
         return _has_controls(text) or _has_denial(text)
     return (
-        bool(_BACKWARDS.search(text)) or _has_controls(text) or _has_denial(text) or any(map(_is_mark, _visible(text)))
+        bool(_BACKWARDS.search(text))
+        or _has_controls(text)
+        or _has_denial(text)
+        or any(map(_is_mark, _visible(text)))
     )
 
 

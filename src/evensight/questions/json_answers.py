@@ -8,8 +8,23 @@ import re
 from typing import Any
 
 _KEYS = frozenset(
-    """answer finalanswer answers response prediction result output choice option label value location position area
-    place""".split()
+    [
+        "answer",
+        "finalanswer",
+        "answers",
+        "response",
+        "prediction",
+        "result",
+        "output",
+        "choice",
+        "option",
+        "label",
+        "value",
+        "location",
+        "position",
+        "area",
+        "place",
+    ]
 )
 _OBJECT = re.compile(r"\{[^{}]*\}")
 _FENCE = re.compile(r"```\w*")

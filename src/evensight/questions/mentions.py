@@ -15,9 +15,27 @@ _BEFORE_LABELS = frozenset({"option", "choice", "letter", "number"})
 _LEADING_TO_LABELS = _BEFORE_LABELS | {"answer", "is", "it's", "choose", "pick", "select", "chose"}
 _NUMBER_SIGNS = frozenset("-~<>≥≤≈±+%°×#⁄$€£^")
 _FROM_AN_OBJECT = frozenset({"above", "below"})
-_RIGHT_AWAY = frozenset("next beside near behind here there now away answer choice one thing after before".split())
-_LEFT_OUT = frozenset("out over blank behind empty unanswered unsaid alone off open".split())
-_HAVING = frozenset("has have had having nothing nobody who never are were".split())
+_RIGHT_AWAY = frozenset(
+    [
+        "next",
+        "beside",
+        "near",
+        "behind",
+        "here",
+        "there",
+        "now",
+        "away",
+        "answer",
+        "choice",
+        "one",
+        "thing",
+        "after",
+        "before",
+    ]
+)
+_LEFT_OUT = frozenset(["out", "over", "blank", "behind", "empty", "unanswered", "unsaid", "alone", "off", "open"])
+_MEASURING = frozenset("of from part with for than relative compared which what where how".split())
+_HAVING = frozenset(["has", "have", "had", "having", "nothing", "nobody", "who", "never", "are", "were"])
 _SAID_OF_WORDS = frozenset({"that's", "you're", "i'm", "all", "isn't", "wasn't", "doesn't"})
 _BEFORE_NOT = frozenset({"is", "was", "it's", "that's", "am", "are", "were"})
 
@@ -69,9 +87,7 @@ def _runs(words: Sequence[str], said: Sequence[str | None], names: OptionNames) 
     for k, place in enumerate(said):
         if place is None:
             continue
-        if runs and runs[-1][1] == k:
-            runs[-1] = (runs[-1][0], k + 1)
-        elif runs and _joins(runs[-1], k, words, said, names):
+        if (runs and runs[-1][1] == k) or (runs and _joins(runs[-1], k, words, said, names)):
             runs[-1] = (runs[-1][0], k + 1)
         else:
             runs.append((k, k + 1))
@@ -128,11 +144,13 @@ def _may_lead(words: Sequence[str], start: int, names: OptionNames) -> bool:
     k = start - 1
     while k >= 0 and words[k] in answer_words.FILLERS:
         k -= 1
+    if k == start - 1 and words[k] == "to" and (k == 0 or is_sign(words[k - 1])):
+        return False  # "to center" may be half of "top center"
     if k < 0 or is_sign(words[k]) or words[k] in answer_words.GOVERNORS or words[k].endswith("n't"):
         return True
     if words[k] in {"with", "for"}:
         return k > 0 and words[k - 1] in {"go", "going", "went"}
-    return k == start - 1 and words[k] not in PLACE_WORDS and words[k] in names.known
+    return k == start - 1 and words[k] not in _MEASURING and words[k] not in PLACE_WORDS and words[k] in names.known
 
 
 def _may_follow(words: Sequence[str], end: int, run: Sequence[str]) -> bool:

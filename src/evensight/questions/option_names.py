@@ -117,7 +117,7 @@ def _places(split: Mapping[str, tuple[str, ...]]) -> dict[frozenset[str], str]:
 
 def _by_words(split: Mapping[str, tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     word_of = {str(number): word for word, number in NUMBER_WORDS.items()}
-    others = {(word_of[option],): option for option in split if option in word_of}
+    others: dict[tuple[str, ...], str] = {(word_of[option],): option for option in split if option in word_of}
     for one, other in (*_SAME, *(pair[::-1] for pair in _SAME)):
         others |= {
             tuple(other if word == one else word for word in words): option

@@ -1,8 +1,8 @@
 """Reading a model's answer: which option, cell or point does it name, if any?
 
 The rules are in `docs/answers.md`, each with an example. A text is made plain (`answer_text`), the options that it
-names are found (`mentions`), and what it says of them is weighed (`statements`). Answers to open questions are read by
-`open_answers`. An answer that names none, or two different ones, or leaves doubt which one it means, is `None`:
+names are found (`mentions`), and what it says of them is weighed (`statements`). Answers to open questions are read
+by `open_answers`. An answer that names none, or two different ones, or leaves doubt which one it means, is `None`:
 invalid, which is not the same as wrong.
 """
 

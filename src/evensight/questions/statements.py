@@ -18,7 +18,7 @@ Item = str | Mention
 """A word, a sign, or a name of an option."""
 
 _ENDS = frozenset(".!?\n")
-_PARTS = frozenset(",;()[]—") | frozenset("but however yet though although whereas while".split())
+_PARTS = frozenset(",;()[]—") | frozenset(["but", "however", "yet", "though", "although", "whereas", "while"])
 _MARKERS = (
     re.compile(r" final answer "),
     re.compile(r" (?:answer|assistant|response|prediction|conclusion|result) (?:: |= |is |would be )"),
@@ -26,7 +26,7 @@ _MARKERS = (
 _THEREFORE = re.compile(r" (?:therefore|thus|hence|in conclusion|in summary|so ,) ")
 _WEIGHED = re.compile(r" § (?:: |= )?[0-9]| from (?:the )?§ to ")
 """A number beside an option is its weight ("top left: 0.4"); "from left to right" is a way, no place."""
-_DANGLING = frozenset("in on at the a an to of is be located :".split())
+_DANGLING = frozenset(["in", "on", "at", "the", "a", "an", "to", "of", "is", "be", "located", ":"])
 
 
 @dataclass(frozen=True, slots=True)
