@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError
 from evensight.evaluation.results import Results, result_row, schema
-from evensight.runs import RunManifest, hash_file, one_line
+from evensight.runs import RunManifest, hash_file, hash_json, one_line
 
 ID_COLUMNS = ("id", "question_id")
 """What the column of ids is usually called, in the order in which they are looked for."""
@@ -92,23 +92,24 @@ def score_answers(
     if missing and not allow_missing:
         raise InputError(
             f"`{answers.path}` lacks answers to {len(missing):,} of the {len(asked):,} questions of "
-            f"`{examples.info.name}`, such as `{missing[0]}`: bring them, or pass `--allow-missing` to leave these out"
+            f"`{examples.info.name}`, such as `{missing[0]}`: bring them, or pass `--allow-missing`"
         )
     provenance = {"model": answers.path.name, "adapter": None, "processor": None, "batch_size": None}
     rows = [
         result_row(example, answers.raw[name], provenance) for name, example in asked.items() if name in answers.raw
     ]
     table = pa.Table.from_pylist(rows, schema=schema(examples.info.factors))
-    return Results(out, _manifest(answers, examples, len(rows), len(missing)), table)
+    return Results(out, _manifest(answers, examples, table, len(missing)), table)
 
 
-def _manifest(answers: BroughtAnswers, examples: ExampleSet, n: int, n_missing: int) -> RunManifest:
+def _manifest(answers: BroughtAnswers, examples: ExampleSet, table: pa.Table, n_missing: int) -> RunManifest:
     info = examples.info
     inputs = {"answers": hash_file(answers.path), "data": examples.hash}
-    config = {"model": answers.path.name, "data": dict(info.config), "answers": dict(answers.raw)}
+    read = {"answers": hash_json(dict(answers.raw)), "outcomes": hash_json(table["outcome"].to_pylist())}
+    config = {"model": answers.path.name, "data": dict(info.config), **read}
     facts = {
         "set": info.name,
-        "n": n,
+        "n": len(table),
         "n_missing": n_missing,
         "grid": [info.grid.rows, info.grid.cols],
         "factors": list(info.factors),

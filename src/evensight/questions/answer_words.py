@@ -40,7 +40,7 @@ RETRACTIONS = _words(
     unable unlikely doubt doubts doubtful doubtfully either whichever suppose supposing supposed supposedly
     assume assuming assumed imagine pretend hypothetically hypothetical opposite reverse reversed inverse
     inverted mirrored flipped alternatively alternative depends depending eg example instance versus vs refuse
-    decline apologize apologise unidentifiable unanswerable swap swapped both undecided unspecified irrelevant
+    decline apologize apologise unidentifiable unanswerable swap swapped undecided unspecified irrelevant
     idk dunno hmm contrary unsupported unverified disagree deny denied denies reject rejected rejects eliminate
     eliminated disproved that's_right"""
 )
@@ -121,6 +121,8 @@ HEDGING_PHRASES = _phrases(
     you mean
     what about
     how about
+    both §
+    both the §
     the other object
     the other one"""
 )
@@ -168,6 +170,9 @@ GOVERNORS = NEGATORS | _words(
 )
 """What may lead to a place: after any other word, as in "a third from the top", it is not what the answer names."""
 
+MEASURING = _words("of from part with for than relative compared which what where how")
+"""What leads to no place, though questions have it: "half of the top", "a third from the left"."""
+
 PLACE_NOUNS = _words(
     """side part corner edge half third area region section portion quadrant hand zone cell position location place
     end most square sector segment border boundary row column space spot point tile block direction"""
@@ -187,7 +192,8 @@ ADJECTIVES = _words(
     """dark light bright deep pale vivid vibrant solid pure plain small large big tiny little tall short round
     glossy matte shiny metallic colored coloured painted color colour shape size number count total category
     same single lone nearest closest counted see show shows sees has have having with exactly only contain
-    contains just finish surface sheen one texture red green blue yellow white black gray grey brown orange
+    contains just finish surface sheen one perfect regular
+    simple pointed much significantly noticeably texture red green blue yellow white black gray grey brown orange
     purple pink cyan magenta golden silver wooden metal plastic old young open empty nearby classified
     identified described read reads named called"""
 )

@@ -12,7 +12,9 @@ from evensight.questions.option_names import HORIZONTAL, PLACE_WORDS, VERTICAL, 
 
 _JOINS = {("and",), ("and", "to", "the"), ("and", "on", "the"), ("and", "at", "the"), ("to", "the")}
 _BEFORE_LABELS = frozenset({"option", "choice", "letter", "number"})
-_LEADING_TO_LABELS = _BEFORE_LABELS | {"answer", "is", "it's", "choose", "pick", "select", "chose"}
+_LEADING_TO_LABELS = _BEFORE_LABELS | {"answer", "is", "it's", "choose", "pick", "select", "chose", "or", "and"}
+_AFTER_LABELS = frozenset({"or", "and", "because", "since"})
+_TOTAL = ("total", "of")
 _NUMBER_SIGNS = frozenset("-~<>≥≤≈±+%°×#⁄$€£^")
 _FROM_AN_OBJECT = frozenset({"above", "below"})
 _RIGHT_AWAY = frozenset(
@@ -34,7 +36,6 @@ _RIGHT_AWAY = frozenset(
     ]
 )
 _LEFT_OUT = frozenset(["out", "over", "blank", "behind", "empty", "unanswered", "unsaid", "alone", "off", "open"])
-_MEASURING = frozenset("of from part with for than relative compared which what where how".split())
 _HAVING = frozenset(["has", "have", "had", "having", "nothing", "nobody", "who", "never", "are", "were"])
 _SAID_OF_WORDS = frozenset({"that's", "you're", "i'm", "all", "isn't", "wasn't", "doesn't"})
 _BEFORE_NOT = frozenset({"is", "was", "it's", "that's", "am", "are", "were"})
@@ -150,7 +151,12 @@ def _may_lead(words: Sequence[str], start: int, names: OptionNames) -> bool:
         return True
     if words[k] in {"with", "for"}:
         return k > 0 and words[k - 1] in {"go", "going", "went"}
-    return k == start - 1 and words[k] not in _MEASURING and words[k] not in PLACE_WORDS and words[k] in names.known
+    return (
+        k == start - 1
+        and words[k] not in answer_words.MEASURING
+        and words[k] not in PLACE_WORDS
+        and words[k] in names.known
+    )
 
 
 def _may_follow(words: Sequence[str], end: int, run: Sequence[str]) -> bool:
@@ -191,7 +197,7 @@ def _may_be_named(words: Sequence[str], start: int, end: int, names: OptionNames
         return False  # "none of them"
     if is_sign(before) or before.endswith("n't") or before in answer_words.GOVERNORS | answer_words.FILLERS:
         return True
-    return before in answer_words.ADJECTIVES or before in names.known
+    return before in answer_words.ADJECTIVES or before in names.known or tuple(words[start - 2 : start]) == _TOTAL
 
 
 def _is_a_count(word: str, before: str, after: str) -> bool:
@@ -207,7 +213,8 @@ def _labelled(cased: Sequence[str], words: Sequence[str], names: OptionNames) ->
             continue
         before, after = words[k - 1] if k else "\n", words[k + 1] if k + 1 < len(words) else "\n"
         leads = is_sign(before) or before in _LEADING_TO_LABELS
-        is_set_off = leads and is_sign(after) and (cased[k] != "a" or before in _BEFORE_LABELS or len(words) <= 3)
+        ends = is_sign(after) or after in _AFTER_LABELS
+        is_set_off = leads and ends and (cased[k] != "a" or before in _BEFORE_LABELS or len(words) <= 3)
         if is_set_off or before in _BEFORE_LABELS:
             yield Mention(k, k + 1, names.labels[word])
 

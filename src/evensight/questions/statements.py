@@ -109,7 +109,7 @@ def _takes_back(items: Sequence[Item], names: OptionNames) -> bool:
 
 def _reading(sentence: Sequence[Item], names: OptionNames) -> _Said:
     found = [item for item in sentence if isinstance(item, Mention)]
-    if found and _is_hedged(sentence, names):
+    if sentence[:1] == ["or"] or (found and _is_hedged(sentence, names)):
         return _Said(in_doubt=True)
     asserted: list[Mention] = []
     denied: list[Mention] = []
