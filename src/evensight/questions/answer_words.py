@@ -18,6 +18,7 @@ JOINED = {
     for pair in (
         *("instead_of", "rather_than", "other_than", "opposed_to", "apart_from", "aside_from", "out_of"),
         *("far_from", "away_from", "anything_but", "anywhere_but", "everything_but", "nothing_but", "all_but"),
+        "any_but",
     )
 }
 """Pairs of words that act as one."""
@@ -40,9 +41,9 @@ RETRACTIONS = _words(
     unable unlikely doubt doubts doubtful doubtfully either whichever suppose supposing supposed supposedly
     assume assuming assumed imagine pretend hypothetically hypothetical opposite reverse reversed inverse
     inverted mirrored flipped alternatively alternative depends depending eg example instance versus vs refuse
-    decline apologize apologise unidentifiable unanswerable swap swapped undecided unspecified irrelevant
-    idk dunno hmm contrary unsupported unverified disagree deny denied denies reject rejected rejects eliminate
-    eliminated disproved that's_right"""
+    decline apologize apologise unidentifiable unanswerable swap swapped undecided unspecified irrelevant idk
+    dunno hmm contrary unsupported unverified disagree deny denied denies reject rejected rejects eliminate
+    eliminated disproved lied joke joking kidding jk sarcastically ironically that's_right"""
 )
 """What makes all that stands beside it doubtful."""
 
@@ -79,8 +80,25 @@ RETRACTING_PHRASES = _phrases(
     choices include
     options are
     choices are
-    the options
-    the choices
+    options :
+    options =
+    options (
+    options [
+    choices :
+    among the options is
+    user :
+    please choose
+    please answer
+    please select
+    please say
+    choose one
+    select one
+    pick one
+    low confidence
+    don't see
+    do not see
+    can't see
+    cannot see
     choose from
     one option
     an option
@@ -98,13 +116,16 @@ HEDGES = _words(
     somewhat almost nearly roughly approximately approx about around between halfway ish kinda sorta if unless
     whether formerly previously originally initially once usually often sometimes generally typically normally
     also said says say claim claims claimed claiming alleged allegedly asks ask asked asking quasi semi pseudo
-    tends should until bet conceivably arguably want bordering another"""
+    tends should until bet conceivably arguably want bordering another previous glance thought impression
+    extends extending stretches points pointing moving moves heading headed facing shadow reflection"""
 )
 """What leaves it open whether the options of its sentence are meant."""
 
 HEDGING_PHRASES = _phrases(
     """kind of
     sort of
+    half in
+    half of
     more or less
     used to
     as if
@@ -142,14 +163,14 @@ NUMBER_HEDGES = _words(
 """What makes a number a bound."""
 
 FOREIGN = _words(
-    """nicht kein keine keinen weder noch oder und ist sind das der dem des ein eine einer einem ich vielleicht mit
-    auf oben unten rechts links mitte bild befindet pas ne ni ou et est le la les du au aux un une dans sur je
-    peut jamais aucun aucune ce cette gauche droite haut bas milieu zona parte el los las al del en es esta este
-    ninguno ninguna nunca quizas izquierda derecha arriba abajo il gli di che nel nella sono nessuno forse
-    sinistra destra nao ou uma os mais talvez esquerda direita em het een niet geen ofwel misschien midden ikke
-    ingen eller og det ej inte och kanske nie albo jest nem vagy nebo neni ali nije bukan tidak atau mungkin
-    kiri kanan tengah hindi ng ang nahi nahin hai mein degil veya yok hayir khong hoac nyet pravo levo ei tai ja
-    vasen oikea bu hidari migi shita dewa nai desu"""
+    """nein nicht kein keine keinen weder noch oder und ist sind das der dem des ein eine einer einem ich
+    vielleicht mit auf oben unten rechts links mitte bild befindet pas ne ni oui ou et est le la les du au aux
+    un une dans sur je peut jamais aucun aucune ce cette gauche droite haut bas milieu zona parte el los las al
+    del en es esta este ninguno ninguna nunca quizas izquierda derecha arriba abajo il gli di che nel nella sono
+    nessuno forse sinistra destra nao ou uma os mais talvez esquerda direita em het een niet geen ofwel
+    misschien midden ikke ingen eller og det ej inte och kanske nie albo jest nem vagy nebo neni ali nije bukan
+    tidak atau mungkin kiri kanan tengah hindi ng ang nahi nahin hai mein degil veya yok hayir khong hoac nyet
+    pravo levo ei tai ja vasen oikea bu hidari migi shita dewa nai desu"""
 )
 """Words of other languages that English doesn't have: a text with one of them is not read."""
 
@@ -166,7 +187,7 @@ GOVERNORS = NEGATORS | _words(
     appears appear looks seems resides rests resting occupies occupying fills filling hanging answer answers
     option choice choose chose select selected pick picked conclusion result response prediction position
     location area region so thus therefore hence and but that's object objects here there then yes ok okay sure
-    final correct best it or either over along along_the"""
+    final correct best it or either"""
 )
 """What may lead to a place: after any other word, as in "a third from the top", it is not what the answer names."""
 
@@ -180,8 +201,8 @@ PLACE_NOUNS = _words(
 """What a place may be called."""
 
 AFTER_PLACES = PLACE_NOUNS | _words(
-    """of in on at as and but because since with where when within inside from near next by relative it for which
-    that though although while so against yet however instead not nor or either neither then thanks please again"""
+    """of in on at as and but because since with where when within inside from near next by relative for which that
+    though although while so against yet however instead not nor or either neither then thanks please again"""
 )
 """What may follow a place: with any other word, as in "top shelf", it is the name of something else."""
 
@@ -192,10 +213,9 @@ ADJECTIVES = _words(
     """dark light bright deep pale vivid vibrant solid pure plain small large big tiny little tall short round
     glossy matte shiny metallic colored coloured painted color colour shape size number count total category
     same single lone nearest closest counted see show shows sees has have having with exactly only contain
-    contains just finish surface sheen one perfect regular
-    simple pointed much significantly noticeably texture red green blue yellow white black gray grey brown orange
-    purple pink cyan magenta golden silver wooden metal plastic old young open empty nearby classified
-    identified described read reads named called"""
+    contains just finish surface sheen one perfect regular simple pointed much significantly noticeably texture
+    red green blue yellow white black gray grey brown orange purple pink cyan magenta golden silver wooden metal
+    plastic old young open empty nearby classified identified described read reads named called"""
 )
 """What may stand before an option that is no place."""
 

@@ -36,7 +36,26 @@ _RIGHT_AWAY = frozenset(
     ]
 )
 _LEFT_OUT = frozenset(["out", "over", "blank", "behind", "empty", "unanswered", "unsaid", "alone", "off", "open"])
-_HAVING = frozenset(["has", "have", "had", "having", "nothing", "nobody", "who", "never", "are", "were"])
+_HAVING = frozenset(
+    [
+        "has",
+        "have",
+        "had",
+        "having",
+        "nothing",
+        "nobody",
+        "who",
+        "never",
+        "are",
+        "were",
+        "it",
+        "he",
+        "she",
+        "they",
+        "we",
+        "just",
+    ]
+)
 _SAID_OF_WORDS = frozenset({"that's", "you're", "i'm", "all", "isn't", "wasn't", "doesn't"})
 _BEFORE_NOT = frozenset({"is", "was", "it's", "that's", "am", "are", "were"})
 
@@ -129,7 +148,8 @@ def _is_no_place(words: Sequence[str], k: int) -> bool:
     match word:
         case "right":
             in_the_middle = after in {"in", "at", "on"} and any(w in PLACE_WORDS for w in words[k + 2 : k + 4])
-            return is_affirmation(words, k) or after in _RIGHT_AWAY or (in_the_middle and before != "the")
+            is_aside = is_affirmation(words, k) or after in _RIGHT_AWAY or words[k + 1 :] == ["on"]
+            return is_aside or (in_the_middle and before != "the")
         case "left":
             return after in _LEFT_OUT or before in _HAVING
         case "top":
@@ -151,12 +171,8 @@ def _may_lead(words: Sequence[str], start: int, names: OptionNames) -> bool:
         return True
     if words[k] in {"with", "for"}:
         return k > 0 and words[k - 1] in {"go", "going", "went"}
-    return (
-        k == start - 1
-        and words[k] not in answer_words.MEASURING
-        and words[k] not in PLACE_WORDS
-        and words[k] in names.known
-    )
+    is_thing = words[k] in names.known and words[k] not in PLACE_WORDS and words[k] not in answer_words.MEASURING
+    return is_thing and k == start - 1 and words[start] != "left"  # "the star left" has gone
 
 
 def _may_follow(words: Sequence[str], end: int, run: Sequence[str]) -> bool:
@@ -228,4 +244,6 @@ def is_affirmation(words: Sequence[str], k: int) -> bool:
     """Whether the word at `k` is a "right" that says "true" ("that's right"), which leaves open what is."""
     if words[k] != "right" or not k or (k + 1 < len(words) and not is_sign(words[k + 1])):
         return False
+    if words[k - 2 : k] == ["you", "are"]:
+        return True
     return words[k - 1] in _SAID_OF_WORDS or (words[k - 1] == "not" and k > 1 and words[k - 2] in _BEFORE_NOT)

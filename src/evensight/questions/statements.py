@@ -24,7 +24,7 @@ _MARKERS = (
     re.compile(r" (?:answer|assistant|response|prediction|conclusion|result) (?:: |= |is |would be )"),
 )
 _THEREFORE = re.compile(r" (?:therefore|thus|hence|in conclusion|in summary|so ,) ")
-_WEIGHED = re.compile(r" § (?:: |= )?[0-9]| from (?:the )?§ to ")
+_WEIGHED = re.compile(r" § (?:\) )?(?:: |= )?(?:[0-9]|n |f )| from (?:the )?§ to ")
 """A number beside an option is its weight ("top left: 0.4"); "from left to right" is a way, no place."""
 _DANGLING = frozenset(["in", "on", "at", "the", "a", "an", "to", "of", "is", "be", "located", ":"])
 
