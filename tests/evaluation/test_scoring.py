@@ -235,8 +235,9 @@ def test_missing_answers_are_counted_apart(tmp_path: Path, stored: Path) -> None
 def test_an_answer_that_is_empty_or_no_text_is_an_answer(tmp_path: Path, stored: Path) -> None:
     listed = rows(stored)
     listed[0]["answer"], listed[1]["answer"] = None, {"answer": listed[1]["answer"]}
+    listed[2]["answer"] = f"{listed[2]['answer']} \ud83d"
     scored = score_file(write_rows(tmp_path / "a.jsonl", listed), stored, tmp_path / "new")
-    assert scored.results.column("outcome") == ["invalid", *["correct"] * 17]
+    assert scored.results.column("outcome") == ["invalid", "correct", "invalid", *["correct"] * 15]
 
 
 Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]

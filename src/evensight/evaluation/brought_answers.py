@@ -222,7 +222,8 @@ def _text(value: Any) -> str:
     """An answer as text: none is the empty one, and what is no text is JSON."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text.encode(errors="backslashreplace").decode()  # half a character of JSON can't be stored
 
 
 def _some(names: Sequence[str], what: str) -> str:
