@@ -15,7 +15,7 @@ from evensight import cli
 from evensight.models.embedded import EMBEDDED_FOLDER
 from made_runs import half, write_run
 
-COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "report", "study")
+COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "score", "report", "study")
 PHOTOS = ("photos make", "photos counts", "photos fetch", "photos sheet")
 MAIN = "from evensight.cli import main; main()"
 
@@ -96,6 +96,9 @@ def half_written(tmp_path: Path) -> Path:
         (["photos", "make", ".", "--split", "val2017", "--prior", "x", "--out", "OUT"], "expected COCO's instances"),
         (["finetune", "--model", "embedded", "--data", "half", "--out", "OUT"], "half written"),
         (["evaluate", "--model", "embedded", "--data", "half", "--out", "OUT"], "half written"),
+        (["score", "nowhere"], "`nowhere` is not a folder"),
+        (["score", "half"], "half written"),
+        (["score", "--data", "half", "--answers", "a.jsonl", "--out", "OUT"], "`a.jsonl` is not a file"),
         (["report", "nowhere", "--out", "OUT"], "`nowhere` is not a folder"),
         (["report", "half", "--out", "OUT"], "holds no evaluation"),
         (["study", "nowhere.yaml", "--out", "OUT"], "is not there: expected a YAML file"),

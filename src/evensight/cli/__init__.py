@@ -21,6 +21,7 @@ from evensight.cli.import_ import import_
 from evensight.cli.models import models
 from evensight.cli.photos import photos
 from evensight.cli.report import report
+from evensight.cli.score import score
 from evensight.cli.study import study
 from evensight.errors import InputError, printable
 
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (designs, generate, audit, export, finetune, evaluate, report, study):
+for _command in (designs, generate, audit, export, finetune, evaluate, score, report, study):
     app.command()(_command)
 app.add_typer(photos, name="photos")
 app.add_typer(import_, name="import")

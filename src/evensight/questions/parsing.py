@@ -1,19 +1,19 @@
 """Reading a model's answer: which option, cell or point does it name, if any?
 
-Of options, the longest that stands in the text on word boundaries counts, so that "top left" is not read as "left";
-where they are numbers, their words count too. Answers to open questions are read by `open_answers`. An answer that
-names none, or two different ones, is `None`: invalid, which is not the same as wrong.
+The rules are in `docs/answers.md`, each with an example. A text is made plain (`answer_text`), the options that it
+names are found (`mentions`), and what it says of them is weighed (`statements`). Answers to open questions are read
+by `open_answers`. An answer that names none, or two different ones, or leaves doubt which one it means, is `None`:
+invalid, which is not the same as wrong.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 
 from evensight.annotations import Box, Frame
+from evensight.questions.answer_text import open_answer, plain_answer
 from evensight.questions.open_answers import (
     CELL_TASK,
-    NUMBER_WORDS,
     POINT_SCALES,
     format_cell,
     format_point,
@@ -21,9 +21,12 @@ from evensight.questions.open_answers import (
     read_cell,
     read_point,
 )
+from evensight.questions.option_names import joined, option_names, tokens
+from evensight.questions.statements import asserted_option
 from evensight.questions.tasks import Question
 
-_WORD_OF = {str(number): word for word, number in NUMBER_WORDS.items()}
+_SHORT = 300
+"""Texts up to this many characters are remembered: many questions have the same short answer."""
 
 
 class Outcome(StrEnum):
@@ -34,14 +37,24 @@ class Outcome(StrEnum):
     INVALID = "invalid"
 
 
-def parse_answer(raw: str, question: Question) -> str | None:
-    """What the text answers, in the words that right answers have; `None` if it can't be told."""
+def parse_answer(raw: str, question: Question | Sequence[str]) -> str | None:
+    """What the text answers, in the words that right answers have; `None` if it can't be told.
+
+    Args:
+        raw: What the model said.
+        question: The question, or its options alone.
+    """
+    if not isinstance(question, Question):
+        return named_option(raw, question)
     if question.options:
-        return named_option(raw, question.options)
+        return named_option(raw, question.options, question.text)
+    text = open_answer(raw)
+    if text is None:
+        return None
     if question.task == CELL_TASK:
-        cell = read_cell(raw)
+        cell = read_cell(text)
         return None if cell is None else format_cell(cell)
-    point = read_point(raw)
+    point = read_point(text)
     return None if point is None else format_point(point)
 
 
@@ -55,7 +68,8 @@ def outcome(raw: str, question: Question, box: Box, frame: Frame) -> Outcome:
         frame: The picture's size.
     """
     if not question.options and question.task in POINT_SCALES:
-        point = read_point(raw)
+        text = open_answer(raw)
+        point = None if text is None else read_point(text)
         is_right = point is not None and is_inside(point, box, frame, POINT_SCALES[question.task])
         is_read = point is not None
     else:
@@ -66,34 +80,30 @@ def outcome(raw: str, question: Question, box: Box, frame: Frame) -> Outcome:
     return Outcome.CORRECT if is_right else Outcome.WRONG
 
 
-def named_option(raw: str, options: Sequence[str]) -> str | None:
-    """The option that the text names; `None` if it names none, or more than one."""
+def named_option(raw: str, options: Sequence[str], question: str = "") -> str | None:
+    """The option that the text names; `None` if it names none, or leaves doubt which.
+
+    Args:
+        raw: What the model said.
+        options: What it could choose from.
+        question: What it was told, options included: labels that stand before them there ("A.", "(2)") are read.
+    """
     if not options:
         return None
-    text = _normal(raw)
-    pattern, option_of = _reading(tuple(sorted(options)))
-    found = [match.span(1) for match in pattern.finditer(text)]
-    # Left out are the names inside a longer one; of two that share a word neither is.
-    named = {
-        option_of[text[a:b]] for a, b in found if not any(c <= a and b <= d and (c, d) != (a, b) for c, d in found)
-    }
-    return named.pop() if len(named) == 1 else None
+    bare = raw.strip(" .\n").casefold()
+    for option in options:
+        if bare == option.casefold() and not option.isdigit():
+            return option
+    read = _remembered if len(raw) <= _SHORT else _read
+    return read(raw, tuple(options), question)
 
 
-def _normal(text: str) -> str:
-    """Lower case, with hyphens, dashes, underscores and runs of white space as single spaces."""
-    return re.sub(r"[\s_\-\u2010-\u2015]+", " ", text.casefold()).strip()
+def _read(raw: str, options: tuple[str, ...], question: str) -> str | None:
+    text = plain_answer(raw)
+    if text is None:
+        return None
+    cased = joined(tokens(text))
+    return asserted_option([token.casefold() for token in cased], cased, option_names(options, question))
 
 
-@lru_cache(maxsize=1024)
-def _reading(options: tuple[str, ...]) -> tuple[re.Pattern[str], Mapping[str, str]]:
-    """The pattern that finds all names of the options, and which option each name stands for."""
-    option_of = {_WORD_OF[option]: option for option in options if option in _WORD_OF}
-    option_of |= {_normal(option): option for option in options}
-    longest_first = sorted(option_of, key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?=({'|'.join(map(_literally, longest_first))})(?!\w))"), option_of
-
-
-def _literally(name: str) -> str:
-    """The name as a pattern; a whole number is not part of one with a point or comma in it ("0.5", "1,000")."""
-    return rf"(?<![0-9][.,]){name}(?![.,][0-9])" if name.isdigit() else re.escape(name)
+_remembered = lru_cache(maxsize=2048)(_read)

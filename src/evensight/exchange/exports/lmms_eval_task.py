@@ -1,7 +1,7 @@
 """What lmms-eval calls for an exported task: the picture, the words, the score of an answer, and the figures.
 
-The scoring is evaluation's own (`questions.parsing`): the longest option on word boundaries; an answer that names
-no option, or two, is invalid, which counts as not correct and is reported beside it.
+The scoring is evaluation's own (`questions.parsing`); an answer that names no option, or two, or leaves doubt which
+one it means, is invalid, which counts as not correct and is reported beside it.
 """
 
 from collections import defaultdict

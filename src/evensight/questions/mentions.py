@@ -1,0 +1,249 @@
+"""Where an answer names options: by their names and by their labels, each in a place where a name can stand.
+
+"half from the left", "the top shelf" and "the cat has left" hold words of options and name none. Of names inside a
+longer one the longest counts; a run of words for places that is no option ("top center left") is a stray.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from evensight.questions import answer_words
+from evensight.questions.option_names import HORIZONTAL, PLACE_WORDS, VERTICAL, OptionNames
+
+_JOINS = {("and",), ("and", "to", "the"), ("and", "on", "the"), ("and", "at", "the"), ("to", "the")}
+_BEFORE_LABELS = frozenset({"option", "choice", "letter", "number"})
+_LEADING_TO_LABELS = _BEFORE_LABELS | {"answer", "is", "it's", "choose", "pick", "select", "chose", "or", "and"}
+_AFTER_LABELS = frozenset({"or", "and", "because", "since"})
+_TOTAL = ("total", "of")
+_NUMBER_SIGNS = frozenset("-~<>≥≤≈±+%°×#⁄$€£^")
+_FROM_AN_OBJECT = frozenset({"above", "below"})
+_RIGHT_AWAY = frozenset(
+    [
+        "next",
+        "beside",
+        "near",
+        "behind",
+        "here",
+        "there",
+        "now",
+        "away",
+        "answer",
+        "choice",
+        "one",
+        "thing",
+        "after",
+        "before",
+    ]
+)
+_LEFT_OUT = frozenset(["out", "over", "blank", "behind", "empty", "unanswered", "unsaid", "alone", "off", "open"])
+_HAVING = frozenset(
+    [
+        "has",
+        "have",
+        "had",
+        "having",
+        "nothing",
+        "nobody",
+        "who",
+        "never",
+        "are",
+        "were",
+        "it",
+        "he",
+        "she",
+        "they",
+        "we",
+        "just",
+    ]
+)
+_SAID_OF_WORDS = frozenset({"that's", "you're", "i'm", "all", "isn't", "wasn't", "doesn't"})
+_BEFORE_NOT = frozenset({"is", "was", "it's", "that's", "am", "are", "were"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A name in an answer.
+
+    Attributes:
+        start: The first token.
+        end: The token after the last.
+        option: The option that it names; `None` for a stray.
+        words: Its words, where it is a place.
+    """
+
+    start: int
+    end: int
+    option: str | None
+    words: frozenset[str] = frozenset()
+
+
+def mentions(words: Sequence[str], cased: Sequence[str], names: OptionNames) -> list[Mention]:
+    """All names in a text, in order.
+
+    Args:
+        words: Its tokens in lower case.
+        cased: The same tokens as they were written.
+        names: What the options may be called.
+    """
+    found = list(_places(words, names) if names.places else _named(words, names))
+    return sorted([*found, *_labelled(cased, words, names)], key=lambda mention: (mention.start, mention.end))
+
+
+def _places(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
+    said = [
+        PLACE_WORDS[word] if word in PLACE_WORDS and not _is_no_place(words, k) else None
+        for k, word in enumerate(words)
+    ]
+    for start, end in _runs(words, said, names):
+        run = _once([place for place in said[start:end] if place])
+        option = names.places.get(frozenset(run)) if _is_well_formed(run) else None
+        fits = _may_lead(words, start, names) and _may_follow(words, end, run)
+        yield Mention(start, end, option if fits else None, frozenset(run))
+
+
+def _runs(words: Sequence[str], said: Sequence[str | None], names: OptionNames) -> Iterator[tuple[int, int]]:
+    """The runs of words for places; "top and to the left" is one."""
+    runs: list[tuple[int, int]] = []
+    for k, place in enumerate(said):
+        if place is None:
+            continue
+        if (runs and runs[-1][1] == k) or (runs and _joins(runs[-1], k, words, said, names)):
+            runs[-1] = (runs[-1][0], k + 1)
+        else:
+            runs.append((k, k + 1))
+    yield from runs
+
+
+def _joins(
+    run: tuple[int, int], k: int, words: Sequence[str], said: Sequence[str | None], names: OptionNames
+) -> bool:
+    """Whether the place at `k`, after a run of one, makes one name with it: a vertical and a horizontal word."""
+    one, other = said[run[0]], said[k]
+    pair = {one, other}
+    return (
+        run[1] - run[0] == 1
+        and k - run[1] <= 3
+        and tuple(words[run[1] : k]) in _JOINS
+        and not VERTICAL.isdisjoint(pair)
+        and not HORIZONTAL.isdisjoint(pair)
+        and frozenset(place for place in pair if place) in names.places
+        and (k + 1 == len(said) or said[k + 1] is None)
+    )
+
+
+def _is_well_formed(run: Sequence[str]) -> bool:
+    """Whether the words make one place: each once, and not "right above", which means straight."""
+    return len(set(run)) == len(run) and run not in (["right", "above"], ["right", "below"])
+
+
+def _once(run: Sequence[str]) -> Sequence[str]:
+    """The run without its repetitions ("top left top left", "center center")."""
+    size = next(k for k in range(1, len(run) + 1) if list(run[:k]) * (len(run) // k) == list(run))
+    return run[:size]
+
+
+def _is_no_place(words: Sequence[str], k: int) -> bool:
+    """Whether a word for a place means something else here ("right next to", "has left", "on top of")."""
+    word, before, after = words[k], words[k - 1] if k else "", words[k + 1] if k + 1 < len(words) else ""
+    match word:
+        case "right":
+            in_the_middle = after in {"in", "at", "on"} and any(w in PLACE_WORDS for w in words[k + 2 : k + 4])
+            is_aside = is_affirmation(words, k) or after in _RIGHT_AWAY or words[k + 1 :] == ["on"]
+            return is_aside or (in_the_middle and before != "the")
+        case "left":
+            return after in _LEFT_OUT or before in _HAVING
+        case "top":
+            return before == "on" and after == "of"
+        case "center" | "centre" | "middle":
+            return tuple(words[k + 1 : k + 3]) in {("of", w) for w in ("attention", "gravity", "mass", "focus")}
+        case _:
+            return False
+
+
+def _may_lead(words: Sequence[str], start: int, names: OptionNames) -> bool:
+    """Whether what stands before a place can lead to it."""
+    k = start - 1
+    while k >= 0 and words[k] in answer_words.FILLERS:
+        k -= 1
+    if k == start - 1 and words[k] == "to" and (k == 0 or is_sign(words[k - 1])):
+        return False  # "to center" may be half of "top center"
+    if k < 0 or is_sign(words[k]) or words[k] in answer_words.GOVERNORS or words[k].endswith("n't"):
+        return True
+    if words[k] in {"with", "for"}:
+        return k > 0 and words[k - 1] in {"go", "going", "went"}
+    is_thing = words[k] in names.known and words[k] not in PLACE_WORDS and words[k] not in answer_words.MEASURING
+    return is_thing and k == start - 1 and words[start] != "left"  # "the star left" has gone
+
+
+def _may_follow(words: Sequence[str], end: int, run: Sequence[str]) -> bool:
+    """Whether what stands after a place leaves it one."""
+    k = end
+    while k < len(words) and words[k] in answer_words.PLACE_NOUNS:
+        k += 1
+    if k == len(words) or is_sign(words[k]) or words[k] in answer_words.AFTER_PLACES:
+        return True
+    if words[k] in answer_words.FILLERS and not _FROM_AN_OBJECT.isdisjoint(run):
+        return True  # "below the plus"
+    if words[k] in {"is", "isn't", "was"}:
+        return any(word in answer_words.PREDICATES for word in words[k + 1 : k + 3])
+    return words[k] in answer_words.SPLITTING_NEGATORS or words[k] in answer_words.RETRACTIONS
+
+
+def _named(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
+    """The names word by word; left out are those inside a longer one."""
+    by_first: dict[str, list[tuple[str, ...]]] = {}
+    for name in names.words:
+        by_first.setdefault(name[0], []).append(name)
+    reached = -1
+    for start, word in enumerate(words):
+        lengths = [len(name) for name in by_first.get(word, ()) if tuple(words[start : start + len(name)]) == name]
+        end = start + max(lengths, default=0)
+        if end > max(start, reached):
+            reached = end
+            option = names.words[tuple(words[start:end])]
+            yield Mention(start, end, option if _may_be_named(words, start, end, names) else None)
+
+
+def _may_be_named(words: Sequence[str], start: int, end: int, names: OptionNames) -> bool:
+    """Whether an option that is no place can be named here."""
+    before, after = words[start - 1] if start else "\n", words[end] if end < len(words) else "\n"
+    if names.are_numbers and not _is_a_count(words[start], before, after):
+        return False
+    if after == "of" and end - start == 1 and words[start] in answer_words.NEGATORS:
+        return False  # "none of them"
+    if is_sign(before) or before.endswith("n't") or before in answer_words.GOVERNORS | answer_words.FILLERS:
+        return True
+    return before in answer_words.ADJECTIVES or before in names.known or tuple(words[start - 2 : start]) == _TOTAL
+
+
+def _is_a_count(word: str, before: str, after: str) -> bool:
+    if before in _NUMBER_SIGNS or after in _NUMBER_SIGNS or before in _BEFORE_LABELS:
+        return False
+    return after not in answer_words.NUMBER_UNITS and not (word == "one" and before in answer_words.ONE_OF)
+
+
+def _labelled(cased: Sequence[str], words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
+    """The labels: "B", "(b)", "option b", "the answer is B"; a letter before another word is none ("a red star")."""
+    for k, word in enumerate(words if names.labels else ()):
+        if word not in names.labels:
+            continue
+        before, after = words[k - 1] if k else "\n", words[k + 1] if k + 1 < len(words) else "\n"
+        leads = is_sign(before) or before in _LEADING_TO_LABELS
+        ends = is_sign(after) or after in _AFTER_LABELS
+        is_set_off = leads and ends and (cased[k] != "a" or before in _BEFORE_LABELS or len(words) <= 3)
+        if is_set_off or before in _BEFORE_LABELS:
+            yield Mention(k, k + 1, names.labels[word])
+
+
+def is_sign(word: str) -> bool:
+    """Whether a token is no word and no number: it sets off a name on either side."""
+    return not word[0].isalnum()
+
+
+def is_affirmation(words: Sequence[str], k: int) -> bool:
+    """Whether the word at `k` is a "right" that says "true" ("that's right"), which leaves open what is."""
+    if words[k] != "right" or not k or (k + 1 < len(words) and not is_sign(words[k + 1])):
+        return False
+    if words[k - 2 : k] == ["you", "are"]:
+        return True
+    return words[k - 1] in _SAID_OF_WORDS or (words[k - 1] == "not" and k > 1 and words[k - 2] in _BEFORE_NOT)
