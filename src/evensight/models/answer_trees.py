@@ -7,7 +7,6 @@ nine rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import accumulate
 from typing import Any
 
 import torch
@@ -89,13 +88,6 @@ def log_likelihoods(logits: Tensor, forest: Forest) -> Tensor:
     return said.masked_fill(~forest.there, 0.0).sum(dim=1)
 
 
-def split(found: Tensor, trees: Sequence[AnswerTree]) -> list[list[float]]:
-    """The answers' figures, example by example."""
-    ends = list(accumulate((len(tree.steps) for tree in trees), initial=0))
-    values = found.tolist()
-    return [values[start:end] for start, end in zip(ends, ends[1:], strict=False)]
-
-
 _MOST_AT_ONCE = 2**26
 """Of how many words' scores a copy in float32 is held at a time."""
 
@@ -103,7 +95,7 @@ _MOST_AT_ONCE = 2**26
 def _log_sum_exp(logits: Tensor) -> Tensor:
     n, m, n_words = logits.shape
     chunk = max(1, _MOST_AT_ONCE // (m * n_words))
-    return torch.cat([part.float().logsumexp(dim=-1) for part in logits.split(chunk)]) if n else logits[..., 0]
+    return torch.cat([logits[k : k + chunk].float().logsumexp(dim=-1) for k in range(0, n, chunk)])
 
 
 def _grown(tree: AnswerTree, m: int, pad_id: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,6 +6,48 @@ from typing import Any, Protocol
 
 from PIL import Image
 
+from evensight.errors import one_of
+from evensight.runs import RunManifest
+
+GENERATION, OPTIONS, BOTH = "generation", "options", "both"
+WAYS = (GENERATION, OPTIONS, BOTH)
+"""How a model is asked: for words, for the likelihood of each option, or for both."""
+MAX_NEW_TOKENS = 15
+"""How long an answer may get, as in the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a model is asked.
+
+    Attributes:
+        by: One of `WAYS`. Questions without options are asked for words, whatever it is.
+        max_new_tokens: How many tokens an answer in words may have.
+        priors: Whether options are scored on a black image, too.
+
+    Raises:
+        InputError: `by` is no way.
+    """
+
+    by: str = GENERATION
+    max_new_tokens: int = MAX_NEW_TOKENS
+    priors: bool = True
+
+    def __post_init__(self) -> None:
+        if self.by not in WAYS:
+            raise one_of("the way of asking", self.by, WAYS)
+
+    @property
+    def scores(self) -> bool:
+        """Whether options are scored."""
+        return self.by != GENERATION
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What of it answers depend on, as JSON."""
+        words = {"max_new_tokens": self.max_new_tokens, "decoding": "greedy"}
+        return {"by": self.by, **words, **({"priors": self.priors} if self.scores else {})}
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -54,6 +96,14 @@ class Answerer(Protocol):
         """What goes into the manifest: what the model is, and what is needed to repeat it."""
 
     @property
+    def row(self) -> Mapping[str, Any]:
+        """What each row of the results says of it: `model`, `adapter`, `processor`, `batch_size`."""
+
+    @property
+    def for_priors(self) -> "Answerer | None":
+        """Who scores options on black images; None where that isn't wanted, or comes with the answers."""
+
+    @property
     def group_size(self) -> int:
         """How many questions are answered together: they are answered again together, or not at all.
 
@@ -66,3 +116,22 @@ class Answerer(Protocol):
         Draws from `asked` lazily, holding a bounded number of images. Those who answer in groups answer the first
         `group_size` questions together, then the next, and give each group's answers without a break.
         """
+
+
+class Subject(Protocol):
+    """Who is to be asked, known before anything is loaded or connected."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What its answers depend on beside the questions, as JSON: it goes into the run's configuration."""
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """The hashes of what it is made of, by name."""
+
+    @property
+    def training(self) -> RunManifest | None:
+        """The manifest of the run that trained it; None if none is known."""
+
+    def answerer(self) -> Answerer:
+        """Whoever answers for it, ready to be asked."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from evensight.models.image_embeddings import decoder
+from evensight.models.last_layer import LastLayer
 
 _SLIDING, _FULL = "sliding_attention", "full_attention"
 
@@ -128,7 +129,8 @@ def read_prompts(model: Any, batch: Mapping[str, Tensor]) -> Prompts | None:
 
     hook = decoder(model).register_forward_pre_hook(look, with_kwargs=True)
     try:
-        out = model(**batch, use_cache=True, logits_to_keep=1)
+        with LastLayer().on(model) as last_layer, last_layer.keeping(1):
+            out = model(**batch, use_cache=True, logits_to_keep=1)
     finally:
         hook.remove()
     cache = getattr(out, "past_key_values", None)

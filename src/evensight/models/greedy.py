@@ -24,7 +24,7 @@ _CHANGING = (
     "guidance_scale",
     "watermarking_config",
 )
-_NEUTRAL = (None, 0, 1.0, [], {})
+_NEUTRAL: tuple[Any, ...] = (None, 0, 1.0, [], {})
 
 
 def is_plain(generation_config: Any) -> bool:

@@ -10,13 +10,11 @@ from PIL import Image
 from torch import Tensor
 
 from evensight.errors import InputError
+from evensight.models.answering import MAX_NEW_TOKENS
 from evensight.models.continued import Prompts, on_device, read_prompts
 from evensight.models.greedy import greedy, is_plain
 from evensight.models.loading import LoadedModel, quiet_transformers
 from evensight.models.prompts import Prompter
-
-MAX_NEW_TOKENS = 15
-"""How long an answer may get, as in the reference."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from evensight.annotations import AREAS
-from evensight.models.answer_trees import AnswerTree, log_likelihoods, plant, split
+from evensight.models.answer_trees import AnswerTree, log_likelihoods, plant
 from evensight.models.continued import Prompts, on_device, read_prompts
 from evensight.models.loading import LoadedModel, quiet_transformers
 from evensight.models.prompts import IGNORED, Prompter
@@ -86,7 +86,7 @@ class Scorer:
 
     @cached_property
     def trees_are_exact(self) -> bool:
-        """Whether a tree of the nine areas gives the scores that rows give, on a black image: asked of each model once.
+        """Whether a tree of the nine areas gives the scores that rows give, on a black image; found out once.
 
         What it rests on (a mask of four axes, positions that are given) isn't promised by every model.
         """
@@ -111,7 +111,7 @@ class Scorer:
         logits = prompts.logits
         if forest.ids.shape[1]:
             logits = torch.cat([logits, prompts.read_tree(forest.ids, forest.depths, forest.sees)], dim=1)
-        return split(log_likelihoods(logits, forest), trees)
+        return _by_question(log_likelihoods(logits, forest), options)
 
     def _in_rows(self, prompts: Prompts, options: Sequence[Sequence[str]]) -> list[list[float]]:
         """The scores, with a row for each option."""
