@@ -1,4 +1,4 @@
-"""An evaluation that is killed with SIGKILL, anywhere, asks nothing twice and ends in the bytes of one that is not."""
+"""An evaluation that is killed with SIGKILL, anywhere, asks nothing twice and ends in the same bytes as others."""
 
 import os
 import subprocess

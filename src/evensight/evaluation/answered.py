@@ -58,7 +58,7 @@ def read_begun(out: Path) -> tuple[RunManifest, pa.Table]:
     Raises:
         InputError: It hasn't begun, or can't be read.
     """
-    value = read_json(out / PARTS / _BEGUN, "evaluation that has begun")
+    value = read_json(out / PARTS / _BEGUN, "run that has begun")
     try:
         run = RunManifest(**value["run"])
         questions, factors = out / PARTS / _QUESTIONS, tuple(run.facts["factors"])
