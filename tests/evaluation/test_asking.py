@@ -93,9 +93,7 @@ def test_the_order_of_answers_changes_no_byte(few: ExampleSet, tmp_path: Path) -
 
 
 def test_faults_are_counted_and_asked_again_alone(few: ExampleSet, tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"2 of 27 questions .* no answer \(question 3: HTTP 503\)"
-    ):
+    with pytest.raises(InputError, match=r"2 of 27 questions .* no answer \(question 3: HTTP 503\)"):
         evaluate_subject(Elsewhere(fails_on=frozenset({3, 20})), few, tmp_path / "run")
     again = Elsewhere()
     evaluate_subject(again, few, tmp_path / "run")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from evensight.evaluation import journal as journal_module
 from evensight.evaluation.journal import Journal, read_journal
 from evensight.models.answering import Answer
 
@@ -73,8 +72,8 @@ def test_the_disk_is_asked_at_most_once_a_second(tmp_path: Path, monkeypatch: py
         nonlocal n_flushed
         n_flushed += 1
 
-    monkeypatch.setattr(journal_module.time, "monotonic", lambda: now)
-    monkeypatch.setattr(journal_module.os, "fsync", flushed)
+    monkeypatch.setattr("evensight.evaluation.journal.time.monotonic", lambda: now)
+    monkeypatch.setattr("evensight.evaluation.journal.os.fsync", flushed)
     with Journal(tmp_path, 0) as journal:
         for k in range(35):
             now = k / 10
