@@ -63,7 +63,7 @@ Row = dict[str, Any]
 def main() -> None:
     """Measures, prints the page, and writes it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=1296, help="how many questions, evenly spread over the set")
+    parser.add_argument("--n", type=int, default=3888, help="how many questions, evenly spread over the set")
     parser.add_argument("--rounds", type=int, default=1, help="the fastest of each way counts")
     parser.add_argument("--gpu", action="store_true", help="the architecture of a 7B model on a GPU instead")
     parser.add_argument("--tiny", action="store_true", help="with --gpu: a small model, to try it on a CPU")
