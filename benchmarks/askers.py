@@ -140,7 +140,7 @@ def _record(example: Example, said: str) -> dict[str, Any]:
 def _nine(work: Work, n: int) -> float:
     """Each option with its prompt, as many rows at a time as others have; gives the share of right ones."""
     scorer, n_correct = Scorer(work.loaded, shares_prompts=False), 0
-    step = n * SHARE_OF[NINE] // n
+    step = SHARE_OF[NINE]
     for k in range(0, n * step, 7 * step):
         some = range(k, min(k + 7 * step, n * step), step)
         questions = [work.examples[k].question for k in some]
