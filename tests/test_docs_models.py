@@ -60,7 +60,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for place in (
         "evensight.training.finetune.finetune",
-        "evensight.evaluation.ask.evaluate",
+        "evensight.evaluation.ask.evaluate_subject",
         "evensight.models.loading.load",
         "evensight.reports.html.build_report",
         "evensight.audits.foreign.open_table",

@@ -1,19 +1,20 @@
 """An evaluation is whole or not there, resumes to the same bytes, and keeps what the model said."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
-from evensight.evaluation.ask import BATCHES_PER_CHUNK, PICTURES_PER_AREA, evaluate
+from evensight.evaluation.ask import PICTURES_PER_AREA, evaluate
 from evensight.evaluation.results import find_evaluations, read_results, schema
 from evensight.evaluation.summary import summarise
-from evensight.models.predict import Predictor
+from evensight.models.answering import Answer, Asked
+from evensight.models.asked_here import Here
 from evensight.runs import read_json
 from evensight.scenes.compose import SceneDesign
 
@@ -57,33 +58,33 @@ def test_nothing_half_made_is_left(finished: Path) -> None:
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_files(
     finished: Path, few: SceneExamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = Predictor.answer
+    answered = Here.answered
     n_asked = 0
 
-    def dies(self: Predictor, images: Sequence[Image.Image], texts: Sequence[str]) -> list[str]:
+    def dies(self: Here, batch: Sequence[Asked], encoded: Mapping[str, Any]) -> list[Answer]:
         nonlocal n_asked
-        n_asked += len(texts)
-        if n_asked > BATCH * (BATCHES_PER_CHUNK + 2):
+        n_asked += len(batch)
+        if n_asked > BATCH * 10:
             raise KeyboardInterrupt
-        return answer(self, images, texts)
+        return answered(self, batch, encoded)
 
-    monkeypatch.setattr(Predictor, "answer", dies)
+    monkeypatch.setattr(Here, "answered", dies)
     with pytest.raises(KeyboardInterrupt):
         evaluate("embedded", None, few, tmp_path / "run", BATCH)
     with pytest.raises(InputError, match="half written"):
         read_results(tmp_path / "run")
 
     n_asked = -10_000
-    monkeypatch.setattr(Predictor, "answer", dies)
+    monkeypatch.setattr(Here, "answered", dies)
     manifest = evaluate("embedded", None, few, tmp_path / "run", BATCH)
-    assert n_asked == -10_000 + len(few) - BATCH * BATCHES_PER_CHUNK
+    assert n_asked == -10_000 + len(few) - BATCH * 10
     assert manifest.files == read_results(finished).manifest.files
 
 
 def test_a_finished_run_asks_nothing_again(
     finished: Path, few: SceneExamples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evensight.evaluation.ask.load", lambda *_: pytest.fail("the model was loaded again"))
+    monkeypatch.setattr("evensight.models.asked_here.load", lambda *_: pytest.fail("the model was loaded again"))
     assert evaluate("embedded", None, few, finished, BATCH).facts["n"] == len(few)
 
 

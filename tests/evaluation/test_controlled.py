@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 from scipy import stats
 from typer.testing import CliRunner
 
@@ -22,10 +21,11 @@ from evensight.datasets.examples import Example
 from evensight.datasets.priors import BASELINES, learn
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
-from evensight.evaluation.ask import BATCHES_PER_CHUNK, evaluate
+from evensight.evaluation.ask import evaluate
 from evensight.evaluation.results import Results, control_file, find_evaluations, read_results, schema
 from evensight.evaluation.summary import summarise
-from evensight.models.predict import Predictor
+from evensight.models.answering import Answer, Asked
+from evensight.models.asked_here import Here
 from evensight.questions.tasks import Question
 from evensight.runs import RunFolder, hash_files, read_json, write_json
 from evensight.scenes.compose import SceneDesign
@@ -58,6 +58,11 @@ def told(question: Question, text: str, category: str = "kite") -> Example:
     return Example(text, question, Cell(0, 0), "top left", Box(0, 0, 5, 5), KITE, {"category": category})
 
 
+def say_center(self: Here, batch: Sequence[Asked], encoded: Mapping[str, Any]) -> list[Answer]:
+    """Answers as a model that always says "center"."""
+    return [Answer(one.index, "center") for one in batch]
+
+
 # Asking
 
 
@@ -80,11 +85,11 @@ def test_each_picture_is_that_of_its_control(
 ) -> None:
     seen: list[bytes] = []
 
-    def looks(self: Predictor, images: Sequence[Image.Image], texts: Sequence[str]) -> list[str]:
-        seen.extend(image.tobytes() for image in images)
-        return ["center"] * len(texts)
+    def looks(self: Here, batch: Sequence[Asked], encoded: Mapping[str, Any]) -> list[Answer]:
+        seen.extend(one.image.tobytes() for one in batch)
+        return say_center(self, batch, encoded)
 
-    monkeypatch.setattr(Predictor, "answer", looks)
+    monkeypatch.setattr(Here, "answered", looks)
     evaluate("embedded", None, photos, tmp_path / "run", 4, controls=["mirrored", "black"])
     sets = [photos, *(controlled(photos, name, 0) for name in ("wrong-photo", "black", "mirrored"))]
     assert seen == [asked.image(k).tobytes() for asked in sets for k in range(len(photos))]
@@ -100,7 +105,7 @@ def test_another_choice_of_controls_is_another_run(finished: Path, photos: MadeP
 def test_the_same_choice_in_another_order_is_the_same_run(
     photos: MadePhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Predictor, "answer", lambda self, images, texts: ["center"] * len(texts))
+    monkeypatch.setattr(Here, "answered", say_center)
     first = evaluate("embedded", None, photos, tmp_path / "run", 6, controls=("black", "covered"))
     assert evaluate("embedded", None, photos, tmp_path / "run", 6, controls=("covered", "black", "black")) == first
 
@@ -108,7 +113,7 @@ def test_the_same_choice_in_another_order_is_the_same_run(
 def test_scenes_have_no_controls_but_those_that_are_asked_for(
     mini_train: SceneDesign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Predictor, "answer", lambda self, images, texts: ["center"] * len(texts))
+    monkeypatch.setattr(Here, "answered", say_center)
     scenes = SceneExamples(mini_train, 108, 0)
     evaluate("embedded", None, scenes, tmp_path / "none", 64)
     assert read_results(tmp_path / "none").controls == {}
@@ -122,24 +127,24 @@ def test_scenes_have_no_controls_but_those_that_are_asked_for(
 def test_a_run_killed_in_the_midst_of_a_control_goes_on(
     finished: Path, photos: MadePhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = Predictor.answer
-    n_asked, n_at_most = 0, len(photos) + BATCHES_PER_CHUNK + 2
+    answered = Here.answered
+    n_asked, n_at_most = 0, len(photos) + 10
 
-    def dies(self: Predictor, images: Sequence[Image.Image], texts: Sequence[str]) -> list[str]:
+    def dies(self: Here, batch: Sequence[Asked], encoded: Mapping[str, Any]) -> list[Answer]:
         nonlocal n_asked
-        n_asked += len(texts)
+        n_asked += len(batch)
         if n_asked > n_at_most:
             raise KeyboardInterrupt
-        return answer(self, images, texts)
+        return answered(self, batch, encoded)
 
-    monkeypatch.setattr(Predictor, "answer", dies)
+    monkeypatch.setattr(Here, "answered", dies)
     with pytest.raises(KeyboardInterrupt):
         evaluate("embedded", None, photos, tmp_path / "run", BATCH)
     with pytest.raises(InputError, match="half written"):
         read_results(tmp_path / "run")
     n_asked, n_at_most = 0, 10_000
     manifest = evaluate("embedded", None, photos, tmp_path / "run", BATCH)
-    assert n_asked == len(photos) - BATCHES_PER_CHUNK
+    assert n_asked == len(photos) - 10
     assert manifest.files == read_results(finished).manifest.files
     assert not (tmp_path / "run" / ".parts").exists()
 
@@ -147,7 +152,7 @@ def test_a_run_killed_in_the_midst_of_a_control_goes_on(
 def test_a_control_that_cant_be_made_is_left_out_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Predictor, "answer", lambda self, images, texts: ["center"] * len(texts))
+    monkeypatch.setattr(Here, "answered", say_center)
     one = MadePhotos([MadePhoto((90, 90), [("cat", 0, 0, 9, 9)])])
     evaluate("embedded", None, one, tmp_path / "run", 1)
     results = read_results(tmp_path / "run")
@@ -381,7 +386,7 @@ def test_controls_and_none_contradict_each_other(tmp_path: Path) -> None:
 def test_the_command_asks_what_it_is_told_to(
     photos: MadePhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Predictor, "answer", lambda self, images, texts: ["center"] * len(texts))
+    monkeypatch.setattr(Here, "answered", say_center)
     store(photos, tmp_path / "set")
     words = ["evaluate", "--model", "embedded", "--data", str(tmp_path / "set"), "--out"]
     for name, more, expected in (

@@ -96,7 +96,7 @@ def test_a_second_run_does_nothing_again_and_changes_no_byte(
     done: tuple[Path, StudyResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(done[0].parent)
-    monkeypatch.setattr("evensight.evaluation.ask.load", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr("evensight.models.asked_here.load", lambda *_: pytest.fail("asked again"))
     monkeypatch.setattr("evensight.training.finetune.load_for", lambda *_: pytest.fail("trained again"))
     before = files(done[0])
     run_study(mini_study(), done[0], "the command")

@@ -12,13 +12,13 @@ import torch
 
 from evensight.annotations import PAPER_GRID
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.models.processes import processes
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import cell_factor, factor
 from evensight.training.finetune import finetune
 from evensight.training.guard import Guard, NumbersEndedError
 from evensight.training.methods import FinetuneConfig
-from evensight.training.processes import processes
 from evensight.training.trainer import Upkeep
 
 GLOBAL_BATCH = 18

@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
+from evensight.models.processes import Processes
 from evensight.runs import hash_files
 from evensight.scenes.compose import SceneDesign
 from evensight.training.finetune import LAST_GOOD_NAME, config_for, finetune
 from evensight.training.guard import Guard, NumbersEndedError
 from evensight.training.loop import Loop
-from evensight.training.processes import Processes
 from evensight.training.trainer import Upkeep
 
 ADAPTER = "adapter_model.safetensors"

@@ -15,6 +15,7 @@ from evensight.caches import CACHE_VARIABLE, cache_folder
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.models.image_embeddings import DecoderCall
 from evensight.models.loading import load
+from evensight.models.processes import Processes
 from evensight.models.prompts import Prompter
 from evensight.scenes.compose import SceneDesign
 from evensight.training import batches as batches_module
@@ -26,7 +27,6 @@ from evensight.training.finetune import finetune
 from evensight.training.guard import Guard
 from evensight.training.methods import FinetuneConfig, adapt
 from evensight.training.prepared import EMBEDDINGS, INDICES, is_image_constant
-from evensight.training.processes import Processes
 from evensight.training.trainer import Surroundings, Upkeep, fit
 from evensight.training.validation import Part
 

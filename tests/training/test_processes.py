@@ -13,10 +13,10 @@ from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.torch import load_file
 
 from evensight.errors import InputError
+from evensight.models.processes import Processes
 from evensight.runs import RunFolder
 from evensight.training import finetune as finetune_module
 from evensight.training.finetune import finetune
-from evensight.training.processes import Processes
 
 SUPPORT = Path(__file__).parents[1] / "support"
 sys.path.insert(0, str(SUPPORT))

@@ -21,13 +21,13 @@ from evensight.errors import InputError
 from evensight.evaluation.ask import evaluate
 from evensight.evaluation.results import read_results
 from evensight.models.loading import load
+from evensight.models.processes import Processes
 from evensight.models.prompts import IGNORED, Prompter
 from evensight.runs import RunFolder, hash_files
 from evensight.scenes.compose import SceneDesign
 from evensight.training import finetune as finetune_module
 from evensight.training.finetune import config_for, finetune
 from evensight.training.guard import Guard
-from evensight.training.processes import Processes
 from evensight.training.trainer import Upkeep
 from evensight.training.validation import (
     ACCURACY,

@@ -1,9 +1,19 @@
 """`evensight evaluate`: a model's answers to a stored set, and what they amount to."""
 
+import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class By(StrEnum):
+    """How a model is asked."""
+
+    GENERATION = "generation"
+    OPTIONS = "options"
+    BOTH = "both"
 
 
 def evaluate(
@@ -13,6 +23,13 @@ def evaluate(
     adapter: Annotated[
         Path | None, typer.Option(help="An adapter to put on it: a fine-tuning run or a PEFT folder.")
     ] = None,
+    by: Annotated[
+        By, typer.Option(help="Ask for words (greedy), for the likelihood of each option, or for both.")
+    ] = By.GENERATION,
+    max_new_tokens: Annotated[int, typer.Option(help="How many tokens an answer in words may have.", min=1)] = 15,
+    priors: Annotated[
+        bool, typer.Option("--priors/--no-priors", help="Score options on a black image, too: twice the work.")
+    ] = True,
     batch_size: Annotated[int, typer.Option(help="How many questions are asked at a time.", min=1)] = 64,
     control: Annotated[
         list[str] | None,
@@ -25,21 +42,31 @@ def evaluate(
     no_controls: Annotated[
         bool, typer.Option("--no-controls", help="Ask the set alone, also where it is of photographs.")
     ] = False,
+    allow_trained_on: Annotated[
+        bool, typer.Option("--allow-trained-on", help="Ask a model also what it was trained on.")
+    ] = False,
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run code of the checkpoint; it takes OWNER/NAME@COMMIT.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")] = False,
 ) -> None:
-    """Asks a model every question of a set, greedily, and tells where it is right.
+    """Asks a model every question of a set and tells where it is right.
+
+    When it was killed, the same command asks what is missing, and no question twice. Several devices:
+    `accelerate launch -m evensight evaluate ...`.
 
     Example: `evensight evaluate --model embedded --data data/civet-test --out runs/base`
     """
     from rich.console import Console
 
     from evensight.errors import InputError
-    from evensight.evaluation.ask import evaluate as run
+    from evensight.evaluation.ask import evaluate_subject as run
     from evensight.evaluation.results import read_results
     from evensight.evaluation.summary import summarise
+    from evensight.models.answering import Way
     from evensight.models.hub import code_allowed
+    from evensight.models.processes import processes
+    from evensight.models.subjects import subject_of
     from evensight.reports.tables import headline_table
     from evensight.storage.stored import StoredExamples
 
@@ -47,8 +74,16 @@ def evaluate(
         raise InputError("`--control` and `--no-controls` contradict each other: leave out one of them")
     examples = StoredExamples(data)
     controls = () if no_controls else control or None
+    way = Way(by.value, max_new_tokens, priors)
     with code_allowed(allow_code):
-        manifest = run(model, adapter, examples, out, batch_size, controls=controls)
+        subject = subject_of(model, adapter, batch_size, way)
+        manifest = run(subject, examples, out, controls=controls, allow_trained_on=allow_trained_on)
+    if not processes().is_main:
+        return
     for name, reason in manifest.facts.get("controls_left_out", {}).items():
         typer.echo(f"{name} was left out: {reason}", err=True)
-    Console().print(headline_table([(out.name, examples.info.name, summarise(read_results(out)))]))
+    summary = summarise(read_results(out))
+    if as_json:
+        typer.echo(json.dumps(summary.as_json(), ensure_ascii=False, allow_nan=False))
+    else:
+        Console().print(headline_table([(out.name, examples.info.name, summary)]))

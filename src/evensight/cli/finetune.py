@@ -70,11 +70,11 @@ def finetune(
     Example: `evensight finetune --model embedded --data data/civet-train --out runs/balanced`
     """
     from evensight.models.hub import code_allowed
+    from evensight.models.processes import processes
     from evensight.settings import checked
     from evensight.storage.stored import StoredExamples
     from evensight.training.finetune import config_for
     from evensight.training.finetune import finetune as run
-    from evensight.training.processes import processes
     from evensight.training.trainer import Upkeep
 
     given = {

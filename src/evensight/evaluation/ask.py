@@ -1,7 +1,8 @@
-"""Asking a model every question of a set: a run folder with the results table, resumed where it stopped.
+"""Evaluating: whoever answers is asked every question of a set, and a run folder with the results table is left.
 
-The questions go in chunks; each chunk's rows are a file of its own, written whole, so a run that was killed goes
-on with the first chunk that is missing, and ends with the same table.
+Answers are kept as they come (`journal`); a run that was killed asks only what is missing, and ends with the same
+table. How far it is can be read at any time (`results.read_results` with `partial`). Several processes, as
+`accelerate launch` starts them, share the questions.
 
 A set of photographs is asked again with the wrong photo under each question, unless the caller wants other controls:
 what a model reaches there it reaches from the words alone.
@@ -9,38 +10,37 @@ what a model reaches there it reaches from the words alone.
 
 import hashlib
 import shutil
-from collections import deque
-from collections.abc import Iterator, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence, Set
+from contextlib import ExitStack
+from dataclasses import dataclass
 from dataclasses import replace as replace_fields
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from evensight.annotations import AREAS
 from evensight.datasets.controls import CONTROLS, controlled
-from evensight.datasets.examples import Example, ExampleSet
+from evensight.datasets.examples import ExampleSet
 from evensight.datasets.swapped import WrongPhoto
 from evensight.errors import InputError, one_of
-from evensight.evaluation.results import RESULTS_NAME, Results, control_file, result_row, schema
+from evensight.evaluation.answered import PARTS, answered_table, with_priors, write_begun, write_questions
+from evensight.evaluation.apart import check_not_trained_on
+from evensight.evaluation.asking import ask, priors_of, questions_of
+from evensight.evaluation.results import RESULTS_NAME, Results, control_file
 from evensight.evaluation.summary import summarise
-from evensight.models.cores import cores_left_for
-from evensight.models.loading import LoadedModel, identify, load
-from evensight.models.predict import MAX_NEW_TOKENS, Predictor
-from evensight.progress import progress
+from evensight.models.answering import Answerer, Subject
+from evensight.models.asked_here import ModelHere
+from evensight.models.processes import Processes, processes
 from evensight.runs import RunFolder, RunManifest, atomic_file, fingerprint, hash_files, write_json
 
-BATCHES_PER_CHUNK = 8
 PICTURES_PER_AREA = 3
 CONTROLS_OF_PHOTOS = (WrongPhoto.name,)
 """What stands beside every score on photographs."""
 _CONTROLS_SEED = 0
-_PARTS = ".parts"
 _PICTURE_PX = 336
+_PRIORS = "priors"
 
 
 def evaluate(
@@ -53,11 +53,7 @@ def evaluate(
     controls: Sequence[str] | None = None,
     replace: bool = False,
 ) -> RunManifest:
-    """Asks a model every question and leaves a run folder.
-
-    The folder holds `results.parquet`, `summary.json`, `pictures/` (of a few questions, the same ones for every
-    model), the answers on the controls in `controls/`, and `manifest.json`. A folder that holds the whole result of
-    just this run is left as it is.
+    """Asks a model that is loaded here every question, for words: `evaluate_subject` with a `ModelHere`.
 
     Args:
         model_name: What `models.loading.load` loads.
@@ -65,52 +61,127 @@ def evaluate(
         examples: What is asked.
         out: The run folder.
         batch_size: How many questions are asked at a time.
+        controls: As in `evaluate_subject`.
+        replace: Whether a finished run of another configuration there may be thrown away.
+    """
+    subject = ModelHere(model_name, adapter, batch_size)
+    return evaluate_subject(subject, examples, out, controls=controls, replace=replace)
+
+
+def evaluate_subject(
+    subject: Subject,
+    examples: ExampleSet,
+    out: Path,
+    *,
+    controls: Sequence[str] | None = None,
+    replace: bool = False,
+    allow_trained_on: bool = False,
+) -> RunManifest:
+    """Asks somebody every question and leaves a run folder.
+
+    The folder holds `results.parquet`, `summary.json`, `pictures/` (of a few questions, the same ones for every
+    model), the answers on the controls in `controls/`, and `manifest.json`. A folder that holds the whole result of
+    just this run is left as it is.
+
+    Args:
+        subject: Who is asked.
+        examples: What is asked.
+        out: The run folder.
         controls: The controls that are asked as well, of `datasets.controls.CONTROLS`; None for those that belong
             beside a score: the wrong photo for sets of photographs. These are asked beside the named ones too; one
             that can't be made is left out, and the manifest says why. Empty for none at all.
         replace: Whether a finished run of another configuration there may be thrown away.
+        allow_trained_on: Whether somebody may be asked what they were trained on.
 
     Raises:
-        InputError: The model or the adapter can't be loaded, the folder isn't free, or a control that was asked for
-            isn't known or can't be made.
+        InputError: The model or the adapter can't be loaded, the folder isn't free, a control that was asked for
+            isn't known or can't be made, the set is what was trained on, or questions were left without an answer;
+            all other answers are then kept, and the next call asks these alone.
     """
-    folder = RunFolder(out)
-    names = _names(examples, controls)
-    config = {
-        "model": model_name,
-        "data": dict(examples.info.config),
-        "batch_size": batch_size,
-        "max_new_tokens": MAX_NEW_TOKENS,
-        "decoding": "greedy",
-    }
-    if names:
-        config |= {"controls": list(names), "controls_seed": _CONTROLS_SEED}
-    inputs = identify(model_name, adapter) | {"data": examples.hash}
-    with folder.locked():
-        if not folder.is_done("evaluation", config, inputs):
-            sets, left_out = _controls(examples, names, frozenset(controls or ()))
-            loaded = load(model_name, adapter)
-            folder.begin("evaluation", fingerprint("evaluation", config, inputs), replace=replace)
-            provenance = {
-                "model": model_name,
-                "adapter": inputs.get("adapter"),
-                "processor": loaded.hashes["processor"],
-                "batch_size": batch_size,
-            }
-            with cores_left_for(1):
-                predictor = Predictor(loaded)
-                table = _ask(predictor, examples, out / _PARTS, batch_size, provenance)
-                tables = {
-                    name: _ask(predictor, control, out / _PARTS / name, batch_size, provenance)
-                    for name, control in sets.items()
-                }
-            noted = {name: _added_notes(control, examples) for name, control in sets.items()}
-            facts = _facts(examples, loaded) | ({"controls_left_out": left_out} if left_out else {})
-            facts |= {"control_notes": noted} if any(noted.values()) else {}
-            unsealed = RunManifest("evaluation", config, inputs, {}, facts)
-            folder.seal(_write(Results(out, unsealed, table, tables), examples))
-        shutil.rmtree(out / _PARTS, ignore_errors=True)
-        return folder.manifest("evaluation")
+    team = processes()
+    run = _Run(subject, examples, out, _names(examples, controls), team)
+    with ExitStack() as stack:
+        team.led(lambda: stack.enter_context(run.folder.locked()))
+        if not team.led(lambda: run.folder.is_done("evaluation", run.config, run.inputs)):
+            if not allow_trained_on:
+                team.led(lambda: check_not_trained_on(subject.training, examples))
+            sets, left_out = _controls(examples, run.controls, frozenset(controls or ()))
+            run.ask(sets, left_out, replace=replace)
+        if team.is_main:
+            shutil.rmtree(out / PARTS, ignore_errors=True)
+        team.wait()
+        return run.folder.manifest("evaluation")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One evaluation, its folder, and what identifies it."""
+
+    subject: Subject
+    examples: ExampleSet
+    out: Path
+    controls: tuple[str, ...]
+    team: Processes
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self.out)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        config = {**self.subject.config, "data": dict(self.examples.info.config)}
+        return config | ({"controls": list(self.controls), "controls_seed": _CONTROLS_SEED} if self.controls else {})
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        return {**self.subject.inputs, "data": self.examples.hash}
+
+    def ask(self, sets: Mapping[str, ExampleSet], left_out: Mapping[str, str], *, replace: bool) -> None:
+        """Asks the set and its controls, and seals what came."""
+        answerer = self.subject.answerer()
+        self.team.led(lambda: self._begin(replace=replace))
+        run = RunManifest("evaluation", self.config, self.inputs, {}, self._facts(answerer, sets, left_out))
+        self.team.led(lambda: write_begun(self.out, self.examples, run, answerer.row))
+        folders = {name: self.out / PARTS / name for name in sets}
+        table = self._table(answerer, self.examples, self.out / PARTS)
+        tables = {name: self._table(answerer, control, folders[name]) for name, control in sets.items()}
+        self.team.led(lambda: self._seal(run, table, tables))
+
+    def _begin(self, *, replace: bool) -> None:
+        self.folder.begin("evaluation", fingerprint("evaluation", self.config, self.inputs), replace=replace)
+
+    def _table(self, answerer: Answerer, examples: ExampleSet, parts: Path) -> pa.Table:
+        """A set's results table in the main process, nothing in the others, once all have asked their share."""
+        answers = ask(answerer, questions_of(examples), parts, self.team)
+        if answerer.for_priors is not None:
+            blind, numbers = priors_of(examples)
+            answers = with_priors(answers, ask(answerer.for_priors, blind, parts / _PRIORS, self.team), numbers)
+        if not self.team.is_main:
+            return None
+        return answered_table(write_questions(examples, parts), examples.info.factors, answers, answerer.row)
+
+    def _facts(
+        self, answerer: Answerer, sets: Mapping[str, ExampleSet], left_out: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """What the manifest says of the set that was asked, of its controls and of who answered."""
+        info = self.examples.info
+        facts = {
+            "set": info.name,
+            "n": len(self.examples),
+            "grid": [info.grid.rows, info.grid.cols],
+            "factors": list(info.factors),
+            "balanced": [list(pair) for pair in info.balanced],
+            "notes": dict(info.notes),
+            "of_photos": info.of_photos,
+            "prior": None if info.prior is None else dict(info.prior),
+            **answerer.facts,
+        }
+        noted = {name: _added_notes(control, self.examples) for name, control in sets.items()}
+        facts |= {"controls_left_out": dict(left_out)} if left_out else {}
+        return facts | ({"control_notes": noted} if any(noted.values()) else {})
+
+    def _seal(self, unsealed: RunManifest, table: pa.Table, controls: Mapping[str, pa.Table]) -> None:
+        self.folder.seal(_write(Results(self.out, unsealed, table, controls), self.examples))
 
 
 def default_controls(examples: ExampleSet) -> tuple[str, ...]:
@@ -147,23 +218,6 @@ def _added_notes(control: ExampleSet, examples: ExampleSet) -> dict[str, Any]:
     return {key: value for key, value in control.info.notes.items() if examples.info.notes.get(key) != value}
 
 
-def _facts(examples: ExampleSet, loaded: LoadedModel) -> dict[str, Any]:
-    """What the manifest says of the set that was asked and of the model."""
-    info = examples.info
-    return {
-        "set": info.name,
-        "n": len(examples),
-        "grid": [info.grid.rows, info.grid.cols],
-        "factors": list(info.factors),
-        "balanced": [list(pair) for pair in info.balanced],
-        "notes": dict(info.notes),
-        "of_photos": info.of_photos,
-        "prior": None if info.prior is None else dict(info.prior),
-        "model": loaded.hashes["model"],
-        "processor": loaded.hashes["processor"],
-    }
-
-
 def _write(results: Results, examples: ExampleSet) -> RunManifest:
     """Writes the tables, their figures and the pictures; gives the manifest that seals them."""
     tables = {RESULTS_NAME: results.table} | {control_file(name): table for name, table in results.controls.items()}
@@ -173,50 +227,6 @@ def _write(results: Results, examples: ExampleSet) -> RunManifest:
     write_json(results.path / "summary.json", summarise(results).as_json())
     _save_pictures(examples, results.path / "pictures")
     return replace_fields(results.manifest, files=hash_files(results.path))
-
-
-def _ask(
-    predictor: Predictor, examples: ExampleSet, parts: Path, batch_size: int, provenance: dict[str, Any]
-) -> pa.Table:
-    """The whole results table; chunks that are there already are not asked again."""
-    columns = schema(examples.info.factors)
-    chunk_size = BATCHES_PER_CHUNK * batch_size
-    tables = []
-    with progress(f"asking {examples.info.name}", len(examples), "questions") as advance:
-        for k, start in enumerate(range(0, len(examples), chunk_size)):
-            indices = range(start, min(start + chunk_size, len(examples)))
-            path = parts / f"part-{k:05d}.parquet"
-            if not path.exists():
-                rows = []
-                for asked, images in _prefetched(examples, _batches(indices, batch_size)):
-                    answers = predictor.answer(images, [example.question.text for example in asked])
-                    rows += [
-                        result_row(example, raw, provenance) for example, raw in zip(asked, answers, strict=True)
-                    ]
-                    advance(len(asked))
-                with atomic_file(path) as temporary:
-                    pq.write_table(pa.Table.from_pylist(rows, schema=columns), temporary, compression="zstd")
-            else:
-                advance(len(indices))
-            tables.append(pq.read_table(path))
-    return pa.concat_tables(tables)
-
-
-def _batches(indices: range, batch_size: int) -> Iterator[range]:
-    return (indices[start : start + batch_size] for start in range(0, len(indices), batch_size))
-
-
-def _prefetched(examples: ExampleSet, batches: Iterator[range]) -> Iterator[tuple[list[Example], list[Image.Image]]]:
-    """Each batch's examples and images; the next batch is made while this one is used."""
-
-    def make(batch: range) -> tuple[list[Example], list[Image.Image]]:
-        return [examples[index] for index in batch], [examples.image(index) for index in batch]
-
-    with ThreadPoolExecutor(1) as pool:
-        coming = deque(pool.submit(make, batch) for batch in islice(batches, 1))
-        while coming:
-            coming.extend(pool.submit(make, batch) for batch in islice(batches, 1))
-            yield coming.popleft().result()
 
 
 def _save_pictures(examples: ExampleSet, folder: Path) -> None:

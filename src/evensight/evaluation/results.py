@@ -1,9 +1,15 @@
 """The results table: one row a question, with all that is known of it and what the model answered.
 
 Every statistic and picture is a query on this table; none needs the model again. It is a Parquet file with the
-columns of the stored set (without the image) and `raw`, `parsed` (null when invalid), `outcome`, `model`,
-`adapter`, `processor`, `batch_size`. What the model answered on the set's controls is in tables of the same columns,
-`controls/NAME.parquet`; their row k belongs to row k.
+columns of the stored set (without the image) and
+
+    raw, parsed (null when invalid), outcome
+    option_scores, option_tokens, option_priors      in the order of the options; null where they weren't scored
+    parsed_by_options, outcome_by_options            what follows from the scores; null where there are none
+    model, adapter, processor, batch_size
+
+What the model answered on the set's controls is in tables of the same columns, `controls/NAME.parquet`; their row k
+belongs to row k.
 """
 
 from collections.abc import Mapping
@@ -19,49 +25,26 @@ from numpy.typing import NDArray
 
 from evensight.annotations import Grid
 from evensight.datasets.controls import CONTROLS
-from evensight.datasets.examples import Example
 from evensight.datasets.priors import Prior
 from evensight.errors import InputError
-from evensight.questions.parsing import Outcome, outcome, parse_answer
+from evensight.evaluation.answered import read_begun
+from evensight.evaluation.rows import result_row, schema
+from evensight.questions.parsing import Outcome
 from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, one_line
-from evensight.storage.rows import example_row
-from evensight.storage.rows import schema as stored_schema
+
+__all__ = [
+    "CONTROLS_FOLDER",
+    "RESULTS_NAME",
+    "Results",
+    "control_file",
+    "find_evaluations",
+    "read_results",
+    "result_row",
+    "schema",
+]
 
 RESULTS_NAME = "results.parquet"
 CONTROLS_FOLDER = "controls"
-
-
-def schema(factors: tuple[str, ...]) -> pa.Schema:
-    """The columns of a results table over examples with these factors."""
-    asked = [field for field in stored_schema(factors) if field.name != "image"]
-    answered = [
-        pa.field("raw", pa.string()),
-        pa.field("parsed", pa.string()),
-        pa.field("outcome", pa.string()),
-        pa.field("model", pa.string()),
-        pa.field("adapter", pa.string()),
-        pa.field("processor", pa.string()),
-        pa.field("batch_size", pa.int32()),
-    ]
-    return pa.schema([*asked, *answered])
-
-
-def result_row(example: Example, raw: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a question that was answered.
-
-    Args:
-        example: The question.
-        raw: The model's answer as it came.
-        provenance: `model`, `adapter`, `processor` and `batch_size`.
-    """
-    question = example.question
-    return {
-        **example_row(example),
-        "raw": raw,
-        "parsed": parse_answer(raw, question),
-        "outcome": outcome(raw, question, example.box, example.frame).value,
-        **provenance,
-    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +120,19 @@ class Results:
         return index
 
 
-def read_results(path: Path) -> Results:
-    """Reads a finished evaluation.
+def read_results(path: Path, *, partial: bool = False) -> Results:
+    """Reads a finished evaluation or, where that is asked for, what an interrupted one has so far.
+
+    Args:
+        path: The run folder.
+        partial: Whether one that isn't whole is read too: the rows that are answered, without controls.
 
     Raises:
         InputError: The folder is not a whole evaluation, or its table is not one.
     """
     folder = RunFolder(path)
+    if partial and not folder.manifest_path.exists():
+        return Results(path, *read_begun(path))
     manifest = folder.manifest("evaluation")
     folder.check_files(manifest)
     try:

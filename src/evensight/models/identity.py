@@ -10,7 +10,7 @@ from pathlib import Path
 from evensight.errors import InputError
 from evensight.models.embedded import EMBEDDED, EMBEDDED_FOLDER
 from evensight.models.hub import HubId, hub_id, pinned
-from evensight.runs import MANIFEST_NAME, RunFolder, hash_files, hash_json, read_json
+from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, hash_files, hash_json, read_json
 
 
 def model_source(name: str) -> str:
@@ -111,6 +111,18 @@ def adapter_folder(path: Path) -> Path:
             + ": expected adapter_config.json and adapter_model.safetensors, or a finished `evensight finetune` run"
         )
     return path
+
+
+def training_of(name: str, adapter: Path | None) -> RunManifest | None:
+    """The manifest of the fine-tuning run that made an adapter or, where there is none, a model's folder.
+
+    None where it isn't known: an adapter or a model that somebody has copied out of its run tells nothing.
+    """
+    folder = Path(name) if adapter is None else adapter
+    for run in (folder, folder.parent):
+        if (run / MANIFEST_NAME).is_file() and (run == folder or folder.name in ("adapter", "model")):
+            return RunFolder(run).manifest("finetune")
+    return None
 
 
 def check_base(name: str, adapter: Path) -> None:

@@ -1,25 +1,36 @@
 """Asking a model: greedy answers, in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from evensight.errors import InputError
+from evensight.models.answering import MAX_NEW_TOKENS
+from evensight.models.continued import Prompts, on_device, read_prompts
+from evensight.models.greedy import greedy, is_plain
 from evensight.models.loading import LoadedModel, quiet_transformers
 from evensight.models.prompts import Prompter
-
-MAX_NEW_TOKENS = 15
-"""How long an answer may get, as in the reference."""
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """Gets free answers from a model: greedy, so that the same question has the same answer."""
+    """Gets free answers from a model: greedy, so that the same question has the same answer.
+
+    Attributes:
+        loaded: The model.
+        max_new_tokens: How many tokens an answer may have.
+        steps_itself: Whether the words are taken here, one after the other, where that is the same as what
+            transformers' `generate` does and the model's cache can be continued; else that is called.
+    """
 
     loaded: LoadedModel
+    max_new_tokens: int = MAX_NEW_TOKENS
+    steps_itself: bool = True
 
     @cached_property
     def _prompter(self) -> Prompter:
@@ -32,26 +43,55 @@ class Predictor:
         Raises:
             InputError: The memory of the GPU is too small for so many.
         """
-        model, prompter = self.loaded.model, self._prompter
-        batch = {key: value.to(model.device) for key, value in prompter.encode(images, texts).items()}
-        batch = {key: value.to(model.dtype) if value.is_floating_point() else value for key, value in batch.items()}
-        with quiet_transformers():
-            try:
-                out = model.generate(
-                    **batch,
-                    do_sample=False,
-                    num_beams=1,
-                    max_new_tokens=MAX_NEW_TOKENS,
-                    eos_token_id=sorted({prompter.end_id, *self._end_ids()}),
-                    pad_token_id=prompter.pad_id,
-                )
-            except torch.OutOfMemoryError as error:
-                raise InputError(_too_many(len(texts))) from error
-        return [prompter.decode(row) for row in out[:, batch["input_ids"].shape[1] :]]
+        batch = on_device(self.loaded.model, self._prompter.encode(images, texts))
+        with quiet_transformers(), memory_explained(len(texts)):
+            return self.behind(batch, read_prompts(self.loaded.model, batch) if self.can_go_on else None)
 
+    @property
+    def can_go_on(self) -> bool:
+        """Whether an answer can be taken from prompts that have been read."""
+        return self.steps_itself and is_plain(self.loaded.model.generation_config)
+
+    def behind(self, batch: Mapping[str, Tensor], prompts: Prompts | None) -> list[str]:
+        """The raw answers to a batch.
+
+        Args:
+            batch: The encoded questions, where the model is.
+            prompts: The same, read; None where they can't be continued.
+        """
+        prompter, n = self._prompter, self.max_new_tokens
+        if prompts is not None and self.can_go_on:
+            said = greedy(prompts, self._end_ids, prompter.pad_id, n)
+        else:
+            whole = self.loaded.model.generate(
+                **batch,
+                do_sample=False,
+                num_beams=1,
+                max_new_tokens=n,
+                eos_token_id=self._end_ids,
+                pad_token_id=prompter.pad_id,
+            )
+            said = whole[:, batch["input_ids"].shape[1] :]
+        return [prompter.decode(row) for row in said.tolist()]
+
+    @cached_property
     def _end_ids(self) -> list[int]:
         known = self.loaded.model.generation_config.eos_token_id
-        return [] if known is None else [known] if isinstance(known, int) else list(known)
+        others = [] if known is None else [known] if isinstance(known, int) else list(known)
+        return sorted({self._prompter.end_id, *others})
+
+
+@contextmanager
+def memory_explained(n: int) -> Iterator[None]:
+    """Has a GPU whose memory is too small for `n` questions be an error that says what to do.
+
+    Raises:
+        InputError: It was too small.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise InputError(_too_many(n)) from error
 
 
 def _too_many(n: int) -> str:

@@ -2,7 +2,9 @@
 
 The score of an option is the log-likelihood of its tokens and of the end of the turn, given the prompt, in nats. The
 prompt is computed once and its keys and values are shared by the options, where the model keeps them in a cache that
-can be copied; else each option is computed with its prompt. Both are exact.
+others can go on from; else each option is computed with its prompt. What options begin with alike is computed once,
+too, as a tree in one row behind the prompt (`answer_trees`), where that is found to give the same scores as a row
+for each option. All ways are exact.
 """
 
 from collections.abc import Sequence
@@ -15,8 +17,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from evensight.annotations import AREAS
+from evensight.models.answer_trees import AnswerTree, log_likelihoods, plant
+from evensight.models.continued import Prompts, on_device, read_prompts
 from evensight.models.loading import LoadedModel, quiet_transformers
 from evensight.models.prompts import IGNORED, Prompter
+
+_TOLERANCE, _TOLERANCE_16 = 1e-3, 0.25
+"""How far a score may lie from another way's, in nats: in float32, and in 16 bits."""
+_PROBE_PX = 112
+_MOST_KNOWN = 100_000
 
 
 @dataclass(frozen=True)
@@ -26,10 +36,12 @@ class Scorer:
     Attributes:
         loaded: The model.
         shares_prompts: Whether a prompt is computed once for all of its options, where that can be done.
+        shares_beginnings: Whether what options begin with alike is, too.
     """
 
     loaded: LoadedModel
     shares_prompts: bool = True
+    shares_beginnings: bool = True
 
     @cached_property
     def _prompter(self) -> Prompter:
@@ -47,11 +59,12 @@ class Scorer:
             options: For each question, what may be answered.
         """
         with quiet_transformers():
-            found = self._shared(images, texts, options) if self.shares_prompts else None
-            if found is None:
-                found = self._separate(images, texts, options)
-        starts = [0, *accumulate(map(len, options))]
-        return [found[start:end].tolist() for start, end in pairwise(starts)]
+            if self.shares_prompts:
+                batch = on_device(self.loaded.model, self._prompter.encode(images, texts))
+                prompts = read_prompts(self.loaded.model, batch)
+                if prompts is not None:
+                    return self.behind(prompts, options)
+            return self.separate(images, texts, options)
 
     def best(
         self, images: Sequence[Image.Image], texts: Sequence[str], options: Sequence[Sequence[str]]
@@ -60,72 +73,100 @@ class Scorer:
         scores = self.scores(images, texts, options)
         return [given[max(range(len(row)), key=row.__getitem__)] for given, row in zip(options, scores, strict=True)]
 
-    def _shared(
-        self, images: Sequence[Image.Image], texts: Sequence[str], options: Sequence[Sequence[str]]
-    ) -> Tensor | None:
-        """The options' scores in one row, or None if the model's cache can't be copied."""
-        model = self.loaded.model
-        batch = self._on_device(self._prompter.encode(images, texts))
-        out = model(**batch, use_cache=True, logits_to_keep=1)
-        cache: Any = getattr(out, "past_key_values", None)
-        if not hasattr(cache, "reorder_cache"):
-            return None
-        rows = torch.tensor([k for k, given in enumerate(options) for _ in given], device=model.device)
-        ids, there = self._answers([option for given in options for option in given], model.device)
-        first = out.logits[rows, -1:]
-        if ids.shape[1] == 1:
-            return _log_likelihood(first, ids, there)
-        cache.reorder_cache(rows)
-        mask = torch.cat([batch["attention_mask"][rows], there[:, :-1]], dim=1)
-        later = model(
-            input_ids=ids[:, :-1],
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-            **_positions(model, mask, ids.shape[1] - 1, rows),
-        ).logits
-        return _log_likelihood(torch.cat([first, later], dim=1), ids, there)
+    def n_tokens(self, option: str) -> int:
+        """How many tokens an option's score is the sum of, with the end."""
+        return len(self._ids(option))
 
-    def _separate(
+    def behind(self, prompts: Prompts, options: Sequence[Sequence[str]]) -> list[list[float]]:
+        """The options' scores behind prompts that have been read."""
+        if not any(options):
+            return [[] for _ in options]
+        in_trees = self.shares_beginnings and self.trees_are_exact
+        return (self._in_trees if in_trees else self._in_rows)(prompts, options)
+
+    @cached_property
+    def trees_are_exact(self) -> bool:
+        """Whether a tree of the nine areas gives the scores that rows give, on a black image; found out once.
+
+        What it rests on (a mask of four axes, positions that are given) isn't promised by every model.
+        """
+        with torch.inference_mode(), quiet_transformers():
+            image = Image.new("RGB", (_PROBE_PX, _PROBE_PX))
+            batch = on_device(self.loaded.model, self._prompter.encode([image, image], ["Where?", "Where is it?"]))
+            prompts = read_prompts(self.loaded.model, batch)
+            if prompts is None:
+                return False
+            rows = self._in_rows(prompts, [AREAS, AREAS])
+            try:
+                trees = self._in_trees(prompts, [AREAS, AREAS])
+            except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError):
+                return False
+            most = _TOLERANCE if prompts.logits.dtype == torch.float32 else _TOLERANCE_16
+            return bool((torch.tensor(rows) - torch.tensor(trees)).abs().max() <= most)
+
+    def _in_trees(self, prompts: Prompts, options: Sequence[Sequence[str]]) -> list[list[float]]:
+        """The scores, with each beginning computed once."""
+        trees = [AnswerTree.of([self._ids(option) for option in given]) for given in options]
+        forest = plant(trees, self._prompter.pad_id).to(prompts.mask.device)
+        logits = prompts.logits
+        if forest.ids.shape[1]:
+            logits = torch.cat([logits, prompts.read_tree(forest.ids, forest.depths, forest.sees)], dim=1)
+        return _by_question(log_likelihoods(logits, forest), options)
+
+    def _in_rows(self, prompts: Prompts, options: Sequence[Sequence[str]]) -> list[list[float]]:
+        """The scores, with a row for each option."""
+        device = prompts.mask.device
+        rows = torch.tensor([k for k, given in enumerate(options) for _ in given], device=device)
+        ids, there = self._answers([option for given in options for option in given], device)
+        first = prompts.logits[rows]
+        if ids.shape[1] == 1:
+            return _by_question(_log_likelihood(first, ids, there), options)
+        depths = torch.arange(1, ids.shape[1], device=device)
+        later = prompts.rows(rows).read(ids[:, :-1], there[:, :-1], depths)
+        return _by_question(_log_likelihood(torch.cat([first, later], dim=1), ids, there), options)
+
+    def separate(
         self, images: Sequence[Image.Image], texts: Sequence[str], options: Sequence[Sequence[str]]
-    ) -> Tensor:
-        """The options' scores in one row, each computed with its prompt."""
+    ) -> list[list[float]]:
+        """The options' scores, each computed with its prompt."""
         rows = [k for k, given in enumerate(options) for _ in given]
+        if not rows:
+            return [[] for _ in options]
         batch = self._prompter.encode_with_answers(
             [images[k] for k in rows], [texts[k] for k in rows], [option for given in options for option in given]
         )
-        batch = self._on_device(batch)
+        batch = on_device(self.loaded.model, batch)
         labels = batch.pop("labels")
         n = int((labels != IGNORED).any(dim=0).sum())
         logits = self.loaded.model(**batch, logits_to_keep=n + 1).logits[:, :-1]
         ids = labels[:, -n:]
-        return _log_likelihood(logits, ids.clamp(min=0), (ids != IGNORED).long())
+        return _by_question(_log_likelihood(logits, ids.clamp(min=0), (ids != IGNORED).long()), options)
+
+    @cached_property
+    def _known(self) -> dict[str, list[int]]:
+        return {}
+
+    def _ids(self, option: str) -> list[int]:
+        """An option's tokens with the end; each option is tokenized once."""
+        known = self._known
+        if option not in known:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[option] = self._prompter.answer_ids(option)
+        return known[option]
 
     def _answers(self, options: Sequence[str], device: Any) -> tuple[Tensor, Tensor]:
         """The options' tokens `[option, token]`, padded on the right, and where there are any."""
-        rows = [self._prompter.answer_ids(option) for option in options]
+        rows = [self._ids(option) for option in options]
         longest = max(map(len, rows))
         ids = [row + [self._prompter.pad_id] * (longest - len(row)) for row in rows]
         there = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
         return torch.tensor(ids, device=device), torch.tensor(there, device=device)
 
-    def _on_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        model = self.loaded.model
-        moved = {key: value.to(model.device) for key, value in batch.items()}
-        return {key: value.to(model.dtype) if value.is_floating_point() else value for key, value in moved.items()}
 
-
-def _positions(model: Any, mask: Tensor, n_new: int, rows: Tensor) -> dict[str, Tensor]:
-    """The positions of the tokens behind a cached prompt, where a model can't count them: if they have three axes.
-
-    There the image takes fewer positions than tokens; by how many less is kept from the prompt (`rope_deltas`).
-    """
-    deltas = (getattr(module, "rope_deltas", None) for module in model.modules())
-    delta = next((one for one in deltas if one is not None), None)
-    if delta is None:
-        return {}
-    counted = mask.cumsum(dim=1)[:, -n_new:] - 1 + delta.to(mask.device)[rows]
-    return {"position_ids": counted.expand(3, -1, -1)}
+def _by_question(found: Tensor, options: Sequence[Sequence[str]]) -> list[list[float]]:
+    starts, values = [0, *accumulate(map(len, options))], found.tolist()
+    return [values[start:end] for start, end in pairwise(starts)]
 
 
 def _log_likelihood(logits: Tensor, ids: Tensor, there: Tensor) -> Tensor:

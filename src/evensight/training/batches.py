@@ -14,9 +14,9 @@ from evensight.models.cores import loader_workers
 from evensight.models.image_embeddings import Injector
 from evensight.models.last_layer import LastLayer
 from evensight.models.padding import LOGITS, for_answers, takes_logits_to_keep
+from evensight.models.processes import Processes, is_sharded
 from evensight.models.prompts import Prompter, image_id
 from evensight.training.prepared import EMBEDDINGS, INDICES, Collate, Prepared, is_image_constant, prepared
-from evensight.training.processes import Processes, is_sharded
 
 
 @dataclass(frozen=True)

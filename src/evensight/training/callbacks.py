@@ -5,9 +5,9 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback
 
+from evensight.models.processes import Processes
 from evensight.progress import Advance, say
 from evensight.training.checkpoints import Checkpoints
-from evensight.training.processes import Processes
 from evensight.training.validation import best_step, is_enough, note, validations
 
 

@@ -19,6 +19,7 @@ from evensight.datasets.examples import ExampleSet
 from evensight.errors import one_of
 from evensight.models.families import parameter_table
 from evensight.models.loading import LoadedModel, identify, model_source
+from evensight.models.processes import Processes, processes
 from evensight.progress import say
 from evensight.runs import RunFolder, RunManifest, fingerprint, hash_files, read_json, write_text
 from evensight.settings import checked
@@ -27,7 +28,6 @@ from evensight.training.checkpoints import FOLDER_NAME, Checkpoints, has_checkpo
 from evensight.training.methods import FinetuneConfig, adapt, load_for
 from evensight.training.outcome import save_adapter, save_model
 from evensight.training.preflight import check_all_fit, check_apart, check_reporters, divided
-from evensight.training.processes import Processes, processes
 from evensight.training.trainer import Fitted, Surroundings, Upkeep, fit
 from evensight.training.validation import table
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from transformers import TrainerCallback
 
-from evensight.training.processes import Processes
+from evensight.models.processes import Processes
 
 
 class NumbersEndedError(Exception):

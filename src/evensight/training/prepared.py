@@ -23,12 +23,12 @@ from evensight.models.cores import loader_workers
 from evensight.models.families import component_of, family_of_model
 from evensight.models.image_embeddings import DecoderCall, Injector, decoder_call, plain
 from evensight.models.padding import POSITIONS, Tokens, join, split
+from evensight.models.processes import Processes
 from evensight.models.prompts import Prompter, image_id
 from evensight.progress import progress, say
 from evensight.runs import one_line
 from evensight.training.embedding_files import EmbeddingFile, Layout, NoRoomError, check_room, embedding_file, mapped
 from evensight.training.guard import trained_parameters
-from evensight.training.processes import Processes
 
 CHUNK = 8
 """How many images are looked at together."""

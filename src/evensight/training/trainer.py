@@ -24,6 +24,7 @@ from evensight.errors import InputError
 from evensight.models.cores import cores_left_for, loader_workers
 from evensight.models.families import component_of, family_of_model
 from evensight.models.loading import quiet_transformers
+from evensight.models.processes import Processes
 from evensight.models.prompts import Prompter
 from evensight.progress import progress
 from evensight.training.batches import Batches, Collator, Indices, batches
@@ -33,7 +34,6 @@ from evensight.training.guard import Guard, NumbersEndedError, trained_parameter
 from evensight.training.loop import Loop
 from evensight.training.merged_adapters import merged_adapters
 from evensight.training.prepared import Collate
-from evensight.training.processes import Processes
 from evensight.training.validation import Validation, best_step, is_enough, validations
 
 

@@ -20,10 +20,10 @@ from evensight.errors import InputError
 from evensight.models.loading import LoadedModel
 from evensight.models.padding import for_answers, takes_logits_to_keep
 from evensight.models.predict import Predictor
+from evensight.models.processes import Processes
 from evensight.models.prompts import IGNORED, Prompter
 from evensight.questions.parsing import Outcome, outcome
 from evensight.randomness import unit
-from evensight.training.processes import Processes
 
 LOSS, PERPLEXITY, ACCURACY = "validation_loss", "validation_perplexity", "validation_accuracy"
 """The names of the figures; an area's accuracy is `validation_accuracy/AREA`."""

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from evensight.annotations import PAPER_GRID
+from evensight.annotations import AREAS, PAPER_GRID
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.evaluation.ask import evaluate
+from evensight.evaluation.ask import evaluate_subject
 from evensight.evaluation.results import read_results
+from evensight.models.answering import BOTH, Way
+from evensight.models.asked_here import ModelHere
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import cell_factor, factor
@@ -29,7 +31,11 @@ def test_a_family_is_fine_tuned_and_asked(tiny: Tiny, tmp_path: Path) -> None:
     table = run.facts["parameters"]
     assert table["language"]["trained"] > 0
     assert table["vision"]["trained"] == table["projector"]["trained"] == 0
-    asked = evaluate(name, tmp_path / "run", examples, tmp_path / "asked", 32)
+    subject = ModelHere(name, tmp_path / "run", 32, Way(BOTH))
+    asked = evaluate_subject(subject, examples, tmp_path / "asked", allow_trained_on=True)
     assert asked.facts["n"] == 81
     assert asked.facts["processor"] == tiny.loaded.hashes["processor"]
-    assert len(read_results(tmp_path / "asked").table) == 81
+    results = read_results(tmp_path / "asked")
+    assert len(results.table) == 81
+    assert all(parsed in AREAS for parsed in results.column("parsed_by_options"))
+    assert all(len(priors) == 9 for priors in results.column("option_priors"))

@@ -1,4 +1,4 @@
-"""The processes of one training: one, or as many as `accelerate launch` started.
+"""The processes of one training or evaluation: one, or as many as `accelerate launch` started.
 
 Only the main process writes, prints and locks; what it found out is what all go by. An error that the main process
 raises for all is printed once: the others end without a word.
@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """All processes of a training, seen from one of them.
+    """All processes at one work, seen from one of them.
 
     Attributes:
         rank: Which one this is; 0 is the main process.

@@ -1,0 +1,105 @@
+"""Questions and their answers become a results table; also while only some are answered.
+
+While a set is being asked its questions lie beside the journal, and what the run is; so what is answered can be read
+at any time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evensight.datasets.examples import ExampleSet
+from evensight.errors import InputError
+from evensight.evaluation.journal import read_journal
+from evensight.evaluation.rows import answered_row, question_schema, schema
+from evensight.models.answering import Answer
+from evensight.runs import RunManifest, atomic_file, read_json, write_json
+from evensight.storage.rows import example_row
+
+PARTS = ".parts"
+"""The folder in a run's for what is not yet whole."""
+_QUESTIONS, _BEGUN = "questions.parquet", "begun.json"
+_AT_ONCE = 2000
+
+
+def write_begun(out: Path, examples: ExampleSet, run: RunManifest, provenance: Mapping[str, Any]) -> None:
+    """Keeps what is needed to read a run while it goes on, unless it is there.
+
+    Args:
+        out: The run folder.
+        examples: What is asked.
+        run: What its manifest will be, so far.
+        provenance: What each row says of who answers.
+    """
+    if not (out / PARTS / _BEGUN).exists():
+        write_questions(examples, out / PARTS)
+        write_json(out / PARTS / _BEGUN, {"run": asdict(run), "provenance": dict(provenance)})
+
+
+def write_questions(examples: ExampleSet, folder: Path) -> Path:
+    """Writes a set's questions as a table, unless it is there, and gives its path."""
+    path, columns = folder / _QUESTIONS, question_schema(examples.info.factors)
+    if path.exists():
+        return path
+    with atomic_file(path) as temporary, pq.ParquetWriter(temporary, columns, compression="zstd") as writer:
+        for start in range(0, len(examples), _AT_ONCE):
+            rows = [example_row(examples[k]) for k in range(start, min(start + _AT_ONCE, len(examples)))]
+            writer.write_table(pa.Table.from_pylist(rows, schema=columns))
+    return path
+
+
+def read_begun(out: Path) -> tuple[RunManifest, pa.Table]:
+    """What a run that isn't whole will say of itself, and the rows that are answered, in the order of the set.
+
+    Raises:
+        InputError: It hasn't begun, or can't be read.
+    """
+    value = read_json(out / PARTS / _BEGUN, "run that has begun")
+    try:
+        run = RunManifest(**value["run"])
+        questions, factors = out / PARTS / _QUESTIONS, tuple(run.facts["factors"])
+        return run, answered_table(questions, factors, read_journal(out / PARTS), value["provenance"])
+    except (KeyError, TypeError, OSError, pa.ArrowException) as error:
+        raise InputError(f"`{out}` has begun, but what it has so far can't be read: run its command again") from error
+
+
+def answered_table(
+    questions: Path, factors: tuple[str, ...], answers: Mapping[int, Answer], provenance: Mapping[str, Any]
+) -> pa.Table:
+    """The rows of the questions that have an answer.
+
+    Args:
+        questions: The table that `write_questions` wrote.
+        factors: The names of its examples' attributes.
+        answers: The answers by the questions' places.
+        provenance: `model`, `adapter`, `processor` and `batch_size`.
+    """
+    columns, tables, start = schema(factors), [], 0
+    with pq.ParquetFile(questions) as file:
+        for batch in file.iter_batches(_AT_ONCE):
+            there = ((row, answers.get(k)) for k, row in enumerate(batch.to_pylist(), start))
+            rows = [answered_row(row, one, provenance) for row, one in there if one is not None and one.fault is None]
+            tables.append(pa.Table.from_pylist(rows, schema=columns))
+            start += len(batch)
+    return pa.concat_tables(tables) if tables else columns.empty_table()
+
+
+def with_priors(
+    answers: Mapping[int, Answer], priors: Mapping[int, Answer], of_example: Sequence[int | None]
+) -> dict[int, Answer]:
+    """The answers with what their options score on black images.
+
+    Args:
+        answers: The answers by the questions' places.
+        priors: The answers on black images by their numbers.
+        of_example: The number of each question's black image; None of open ones.
+    """
+    numbers = {k: number for k, number in enumerate(of_example) if number is not None}
+    return {
+        k: replace(one, option_priors=priors[numbers[k]].option_scores) if k in numbers else one
+        for k, one in answers.items()
+    }
