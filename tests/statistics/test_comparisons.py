@@ -1,0 +1,97 @@
+from math import comb, isnan, sqrt
+
+import numpy as np
+import pytest
+
+from evensight.statistics import evenness_test, paired_difference, uniformity_test
+
+Z = 1.959963984540054  # the normal distribution's 97.5 % point
+
+
+def test_a_p_value_by_resampling_is_never_zero() -> None:
+    # The data themselves are one of the draws: 1 of 1 + 99.
+    rng = np.random.default_rng(0)
+    assert uniformity_test([0, 100], [100, 100], rng, 99).p_value == pytest.approx(0.01)
+    cells, a, b = np.repeat([0, 1], 60), np.repeat([False, True], 60), np.tile([False, True], 60)
+    assert evenness_test(a, b, cells, rng, 99).p_value == pytest.approx(0.01)
+
+
+def _paired(both: int, only_a: int, only_b: int, neither: int) -> tuple[list[bool], list[bool]]:
+    a = [True] * both + [True] * only_a + [False] * only_b + [False] * neither
+    b = [True] * both + [False] * only_a + [True] * only_b + [False] * neither
+    return a, b
+
+
+def test_mcnemar_by_hand() -> None:
+    # 7 questions only one of the two got right, one of them a: 2 (C(7, 0) + C(7, 1)) / 2^7
+    found = paired_difference(*_paired(10, 1, 6, 3))
+    assert found.p_value == pytest.approx(2 * (comb(7, 0) + comb(7, 1)) / 2**7)
+    assert found.estimate == pytest.approx(5 / 20)
+    assert found.n == 20
+
+
+def test_the_paired_interval_is_walds_with_half_a_question_added_to_each_outcome() -> None:
+    found = paired_difference(*_paired(10, 1, 6, 3))
+    values, weights = np.array([0, -1, 1, 0]), np.array([10.5, 1.5, 6.5, 3.5])
+    mean = np.average(values, weights=weights)
+    error = Z * sqrt(np.average((values - mean) ** 2, weights=weights) / weights.sum())
+    assert (found.low, found.high) == pytest.approx((mean - error, mean + error))
+
+
+def test_the_paired_interval_covers_the_difference() -> None:
+    rng = np.random.default_rng(6)
+    outcomes = rng.choice(4, (800, 80), p=[0.6, 0.07, 0.15, 0.18])  # both, only a, only b, neither
+    found = [paired_difference(np.isin(row, (0, 1)), np.isin(row, (0, 2))) for row in outcomes]
+    assert 0.935 <= np.mean([d.low <= 0.08 <= d.high for d in found]) <= 0.98
+
+
+def test_swapping_the_runs_turns_the_difference_around() -> None:
+    a, b = _paired(3, 1, 5, 2)
+    there, back = paired_difference(a, b), paired_difference(b, a)
+    assert (back.estimate, back.low, back.high) == pytest.approx((-there.estimate, -there.high, -there.low))
+    assert back.p_value == pytest.approx(there.p_value)
+
+
+def test_equal_runs_do_not_differ() -> None:
+    found = paired_difference([True, False, True], [True, False, True])
+    assert (found.estimate, found.p_value) == (0.0, 1.0)
+
+
+def test_the_difference_of_no_questions_is_not_a_number() -> None:
+    found = paired_difference([], [])
+    assert found.n == 0
+    assert all(map(isnan, (found.estimate, found.low, found.high, found.p_value)))
+
+
+def test_runs_of_different_lengths_raise() -> None:
+    with pytest.raises(ValueError, match="same questions"):
+        paired_difference([True], [True, False])
+
+
+def test_equal_runs_are_equally_even() -> None:
+    a = [True, False, True, True]
+    found = evenness_test(a, a, [0, 0, 1, 1], np.random.default_rng(0), 99)
+    assert (found.statistic, found.p_value) == (0.0, 1.0)
+
+
+def test_the_evenness_statistic_by_hand() -> None:
+    # a has 0 and 1 in the two cells, b has 1/2 in both
+    a, b = [False, False, True, True], [True, False, True, False]
+    assert evenness_test(a, b, [0, 0, 1, 1], np.random.default_rng(0), 9).statistic == pytest.approx(0.5)
+
+
+def test_the_evenness_test_finds_the_more_even_run() -> None:
+    rng = np.random.default_rng(7)
+    cells = np.repeat(np.arange(9), 20)
+    a, b = rng.random(180) < np.where(cells % 2, 0.95, 0.4), rng.random(180) < 0.7
+    found = evenness_test(a, b, cells, rng, 199)
+    assert found.statistic > 0
+    assert found.p_value <= 0.05
+
+
+def test_the_evenness_test_rejects_equal_runs_in_one_of_twenty_cases() -> None:
+    rng = np.random.default_rng(8)
+    cells = np.repeat(np.arange(9), 8)
+    p = np.where(cells % 2, 0.9, 0.6)
+    p_values = [evenness_test(rng.random(72) < p, rng.random(72) < p, cells, rng, 59).p_value for _ in range(2_000)]
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.05 + 3 * sqrt(0.05 * 0.95 / 2_000)
