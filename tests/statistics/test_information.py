@@ -1,4 +1,4 @@
-from math import isnan, log2
+from math import isnan, log2, sqrt
 
 import numpy as np
 import pytest
@@ -103,3 +103,14 @@ def test_the_further_draws_of_a_small_p_value_count() -> None:
     # of the 70 ways to deal, 2 are as extreme; 99 draws are too few to tell, so 990 are made
     p_values = [independence_test([[4, 0], [0, 4]], np.random.default_rng(k), 99).p_value for k in range(20)]
     assert np.mean(p_values) == pytest.approx(2 / 70, abs=0.005)
+
+
+def test_independence_p_values_are_uniform_when_nothing_is_there() -> None:
+    rng = np.random.default_rng(7)
+    p_values = []
+    for _ in range(400):
+        a, b = rng.integers(0, 4, 150), rng.integers(0, 5, 150)
+        table = np.bincount(a * 5 + b, minlength=20).reshape(4, 5)
+        p_values.append(independence_test(table, rng, 199).p_value)
+    assert stats.kstest(p_values, "uniform").pvalue > 1e-3
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.05 + 3 * sqrt(0.05 * 0.95 / 400)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from evensight.statistics import is_number, proportion
+from evensight.statistics import is_number, proportion, simultaneous_proportions
+from simulated import assert_covers
 
 Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -51,3 +53,23 @@ def test_a_share_of_nothing_is_not_a_number() -> None:
 def test_a_count_outside_its_trials_raises(k: int, n: int) -> None:
     with pytest.raises(ValueError, match="n_correct"):
         proportion(k, n)
+
+
+def test_simultaneous_intervals_are_clopper_and_pearsons_at_sidaks_level() -> None:
+    found = simultaneous_proportions([0, 30, 48], [48, 48, 48])
+    for k, each in zip((0, 30, 48), found, strict=True):
+        exact = stats.binomtest(k, 48).proportion_ci(0.95 ** (1 / 3), method="exact")
+        assert (each.low, each.high) == pytest.approx((exact.low, exact.high))
+
+
+def test_a_cell_without_questions_takes_no_part_in_the_correction() -> None:
+    with_empty = simultaneous_proportions([3, 0, 9], [10, 0, 10])
+    assert (with_empty[0], with_empty[2]) == simultaneous_proportions([3, 9], [10, 10])
+    assert isnan(with_empty[1].low)
+
+
+def test_simultaneous_intervals_cover_all_cells_at_once() -> None:
+    rng = np.random.default_rng(2)
+    p, n = np.linspace(0.6, 0.995, 81), np.full(81, 48)
+    found = [simultaneous_proportions(rng.binomial(n, p), n) for _ in range(400)]
+    assert_covers([all(c.low <= q <= c.high for c, q in zip(cells, p, strict=True)) for cells in found], most=1.0)

@@ -3,7 +3,9 @@ from math import isnan, sqrt
 import numpy as np
 import pytest
 
-from evensight.statistics import spread, true_spread
+from evensight.statistics import spread, true_spread, true_spread_interval
+from evensight.statistics.spreads import _moments_of_variance
+from simulated import assert_covers
 
 
 def test_spread_by_hand() -> None:
@@ -48,3 +50,49 @@ def test_counts_that_fit_no_cells_raise() -> None:
     for correct, n in (([3], [2]), ([-1], [2]), ([1, 1], [2])):
         with pytest.raises(ValueError, match="0 <= correct <= n"):
             spread(correct, n)
+
+
+def test_the_moments_behind_the_interval_are_those_of_drawn_counts() -> None:
+    rng = np.random.default_rng(4)
+    p, n = np.array([0.5, 0.7, 0.99, 0.9]), np.array([10, 20, 15, 40])
+    drawn = (rng.binomial(n, p, (200_000, 4)) / n).var(axis=1, ddof=1)
+    assert _moments_of_variance(p, n) == pytest.approx((drawn.mean(), drawn.var()), rel=0.02)
+
+
+CELLS = {
+    "equal": np.full(81, 0.8),
+    "two kinds": np.where(np.arange(81) % 2, 0.6, 0.9),
+    "nine areas": np.linspace(0.6, 0.95, 9),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_interval_of_the_true_spread_covers_it(name: str) -> None:
+    rng, p = np.random.default_rng(5), CELLS[name]
+    n, truth = np.full(p.size, 30), float(p.std(ddof=1)) if name != "equal" else 0.0
+    found = [true_spread_interval(rng.binomial(n, p), n) for _ in range(1_000)]
+    # where all are equal only the lower end can be wrong, in 2.5 % of cases
+    assert_covers([each.low <= truth <= each.high for each in found], most=0.98 if truth == 0 else 0.96)
+
+
+def test_all_right_leaves_room_for_one_other_cell_alone() -> None:
+    found = true_spread_interval([20] * 9, [20] * 9)
+    assert (found.estimate, found.low) == (0.0, 0.0)
+    p = 0.025 ** (1 / 20)  # all 20 right with a chance of 2.5 %
+    assert found.high == pytest.approx(np.std([1.0] * 8 + [p], ddof=1))
+    assert true_spread_interval([0] * 9, [20] * 9) == found
+
+
+def test_cells_with_the_same_counts_are_not_proof_of_no_spread() -> None:
+    found = true_spread_interval([15] * 9, [20] * 9)
+    assert found.low == 0.0
+    assert found.high > 0.0 or found.estimate == 0.0
+
+
+def test_one_cell_has_no_spread() -> None:
+    assert isnan(true_spread_interval([3], [5]).low)
+
+
+def test_more_questions_make_the_interval_of_the_spread_narrower() -> None:
+    few, many = (true_spread_interval(np.array([12, 16, 19]) * k, [20 * k] * 3) for k in (1, 20))
+    assert few.low < many.low < many.high < few.high

@@ -126,7 +126,7 @@ class _Gaps:
         if variance_of_sum <= 0:
             return float(self.ece >= mean_of_sum - 1e-12)
         scale = variance_of_sum / mean_of_sum
-        return float(stats.gamma.cdf(self.ece, mean_of_sum / scale, scale=scale))
+        return float(special.gammainc(mean_of_sum / scale, self.ece / scale))
 
     def interval(self, confidence: float) -> Estimate:
         """The ECE at which the observed one is the median, and those at which it is just believable."""

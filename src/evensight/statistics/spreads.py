@@ -6,7 +6,7 @@ from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from evensight.statistics.estimates import CONFIDENCE, NOTHING, Estimate, Floats, Ints, read_counts, read_filled
 
@@ -77,7 +77,7 @@ class _Line:
         mean, around = _moments_of_variance(self.accuracies(at), self.n)
         if around <= 0:
             return float(variance >= mean)
-        return float(stats.chi2.cdf(variance * 2 * mean / around, 2 * mean**2 / around))
+        return float(special.gammainc(mean**2 / around, variance * mean / around))
 
     def where(self, rest: Callable[[float], float]) -> float:
         """The spread of the place on the line from which on `rest`, which falls, is no longer above 0."""
