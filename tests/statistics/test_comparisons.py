@@ -2,8 +2,17 @@ from math import comb, isnan, sqrt
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import stats
 
-from evensight.statistics import evenness_test, paired_difference, uniformity_test
+from evensight.statistics import (
+    clustered_difference,
+    differences_by_cell,
+    evenness_test,
+    paired_difference,
+    uniformity_test,
+)
+from simulated import assert_covers, assert_keeps_its_size
 
 Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -95,3 +104,61 @@ def test_the_evenness_test_rejects_equal_runs_in_one_of_twenty_cases() -> None:
     p = np.where(cells % 2, 0.9, 0.6)
     p_values = [evenness_test(rng.random(72) < p, rng.random(72) < p, cells, rng, 59).p_value for _ in range(2_000)]
     assert np.mean(np.array(p_values) <= 0.05) <= 0.05 + 3 * sqrt(0.05 * 0.95 / 2_000)
+
+
+def test_differences_by_cell_are_paired_and_corrected() -> None:
+    cells = np.repeat([0, 2], 20)
+    a, b = np.r_[np.zeros(20), np.ones(20)] > 0, np.r_[np.ones(10), np.zeros(10), np.ones(20)] > 0
+    first, empty, third = differences_by_cell(a, b, cells, 3)
+    assert first.difference == paired_difference(a[:20], b[:20])
+    assert first.p_corrected == pytest.approx(2 * stats.binomtest(10, 10).pvalue)
+    assert isnan(empty.p_corrected)
+    assert (third.cell, third.p_corrected) == (2, 1.0)
+
+
+def test_images_that_copy_one_another_give_the_difference_of_images() -> None:
+    rng = np.random.default_rng(9)
+    a, b = rng.random(50) < 0.6, rng.random(50) < 0.75
+    found = clustered_difference(np.repeat(a, 4), np.repeat(b, 4), np.repeat(np.arange(50), 4), rng, 4_000)
+    plain = clustered_difference(a, b, np.arange(50), rng, 4_000)
+    assert found.estimate == pytest.approx(b.mean() - a.mean())
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high), abs=0.03)
+
+
+def test_the_drawing_of_kinds_is_the_drawing_of_images() -> None:
+    # the same bootstrap, image by image
+    rng = np.random.default_rng(10)
+    images = np.repeat(np.arange(30), rng.integers(1, 5, 30))
+    a, b = rng.random(images.size) < 0.5, rng.random(images.size) < 0.65
+    sums, sizes = np.bincount(images, b * 1.0 - a), np.bincount(images)
+
+    def mean_and_error(of: NDArray[np.int64]) -> tuple[float, float]:
+        mean = sums[of].sum() / sizes[of].sum()
+        squares = np.square(sums[of] - mean * sizes[of]).sum()
+        return float(mean), sqrt(squares * 30 / 29) / float(sizes[of].sum())
+
+    mean, error = mean_and_error(np.arange(30))
+    drawn = [mean_and_error(rng.integers(0, 30, 30)) for _ in range(4_000)]
+    half = error * np.quantile([abs(m - mean) / e for m, e in drawn], 0.95)
+    found = clustered_difference(a, b, images, rng, 8_000)
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.06)
+
+
+@pytest.mark.parametrize("n_images", [15, 60])
+def test_the_clustered_difference_covers_and_keeps_its_size(n_images: int) -> None:
+    rng, found = np.random.default_rng(11), []
+    images = np.repeat(np.arange(n_images), 4)
+    for _ in range(800):
+        hard = np.repeat(rng.beta(2, 1, n_images), 4)
+        ways = np.repeat(rng.random(n_images) < 0.5, 4)  # whole images suit one run or the other
+        a, b = (rng.random(images.size) < np.clip(hard + np.where(ways, s, -s), 0, 1) for s in (0.15, -0.15))
+        found.append(clustered_difference(a, b, images, rng, 399))
+    assert_covers([each.low <= 0 <= each.high for each in found], most=0.97)
+    assert_keeps_its_size([each.p_value for each in found])
+
+
+def test_runs_that_never_differ_have_the_interval_of_as_many_images() -> None:
+    found = clustered_difference([True] * 12, [True] * 12, np.repeat(np.arange(3), 4), np.random.default_rng(0), 99)
+    plain = paired_difference([True] * 3, [True] * 3)
+    assert (found.n, found.low, found.high, found.p_value) == (12, plain.low, plain.high, 1.0)
+    assert isnan(clustered_difference([], [], [], np.random.default_rng(0)).low)

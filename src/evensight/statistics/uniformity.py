@@ -97,6 +97,7 @@ def _expected(correct: NDArray[np.int64], n: NDArray[np.int64], index: int) -> f
     """The cell's accuracy, drawn to the mean by the share of the variance that is noise."""
     mean = float(correct.sum() / n.sum())
     variance = np.nan_to_num(true_spread(correct, n)) ** 2
-    noise = mean * (1 - mean) / float(n[index])
+    share = float(correct[index] / n[index])
+    noise = max(share * (1 - share), mean * (1 - mean)) / float(n[index])
     kept = variance / (variance + noise) if variance else 0.0
-    return mean + float(kept) * (float(correct[index] / n[index]) - mean)
+    return mean + float(kept) * (share - mean)
