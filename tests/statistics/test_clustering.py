@@ -82,7 +82,7 @@ def test_answers_and_images_that_do_not_fit_raise() -> None:
 @pytest.mark.parametrize("alike", [0.0, 0.3])
 def test_the_clustered_interval_covers(sizes: np.ndarray, alike: float) -> None:
     rng, p, hits, plain = np.random.default_rng(1), 0.75, [], []
-    for _ in range(2_000):
+    for _ in range(1_000):
         clusters = np.repeat(np.arange(80), rng.choice(sizes, 80))
         of_image = rng.beta(p * (1 / alike - 1), (1 - p) * (1 / alike - 1), 80) if alike else np.full(80, p)
         correct = rng.random(clusters.size) < of_image[clusters]

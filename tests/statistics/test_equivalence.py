@@ -98,7 +98,7 @@ def test_binomial_chances_are_scipys(n: int, p: float) -> None:
 def test_a_cell_just_at_the_margin_is_taken_to_be_within_in_one_of_twenty_cases(
     n_cells: int, n: int, rest: float, delta: float
 ) -> None:
-    rng, draws = np.random.default_rng(3), 4_000
+    rng, draws = np.random.default_rng(3), 2_000
     sizes, n_rest = np.full(draws, n), np.full(draws, n * (n_cells - 1))
     lower = rest - delta * n_cells / (n_cells - 1)
     cells = AgainstRest(sizes, n_rest, rng.binomial(n, lower, draws) / n, rng.binomial(n_rest, rest) / n_rest)

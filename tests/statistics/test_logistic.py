@@ -74,7 +74,7 @@ def test_the_joint_test_of_one_term_is_that_terms_own() -> None:
 def test_the_coefficients_interval_covers(clustered: bool) -> None:
     rng, hits, hits_naive = np.random.default_rng(3), [], []
     slope = 0.8
-    for _ in range(1_000):
+    for _ in range(500):
         clusters = np.repeat(np.arange(100), 4)
         a = np.repeat(rng.normal(size=100), 4)  # a term of the image, where sharing images matters most
         x = np.stack([np.ones(400), a], axis=1)

@@ -43,7 +43,7 @@ def test_the_bands_cover_a_map_that_is_smooth(simultaneous: bool) -> None:
     truth = special.expit(_design(np.arange(81), GRID, ["row", "column", "distance"]) @ [1.5, 0.4, -0.2, -0.8])
     truth = truth.reshape(GRID)
     pointwise, all_at_once = [], []
-    for _ in range(500):
+    for _ in range(300):
         found = smooth_map(rng.random(cells.size) < truth.ravel()[cells], cells, GRID, simultaneous=simultaneous)
         inside = (found.low <= truth) & (truth <= found.high)
         pointwise.append(bool(inside[7, 2]))
@@ -62,7 +62,7 @@ def test_a_grid_of_one_row_has_no_row_term() -> None:
 
 
 def test_an_unknown_term_raises_with_those_that_are_known() -> None:
-    with pytest.raises(ValueError, match="row, column, distance.*got colour"):
+    with pytest.raises(ValueError, match=r"row, column, distance, .+, got colour"):
         smooth_map([True], [0], GRID, terms=["colour"])
 
 

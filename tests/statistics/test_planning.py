@@ -20,8 +20,8 @@ def test_as_many_questions_as_said_give_the_power_that_was_asked_for(
 ) -> None:
     rng, n = np.random.default_rng(0), questions_per_cell(accuracy, n_cells, delta)
     sizes = np.full(n_cells, n)
-    passed = [AgainstRest.of(rng.binomial(sizes, accuracy), sizes).p_values(delta).max() <= 0.05 for _ in range(600)]
-    assert np.mean(passed) == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / 600) + 0.01)
+    passed = [AgainstRest.of(rng.binomial(sizes, accuracy), sizes).p_values(delta).max() <= 0.05 for _ in range(400)]
+    assert np.mean(passed) == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / 400) + 0.01)
 
 
 def test_fewer_questions_than_said_are_not_enough() -> None:
@@ -40,8 +40,8 @@ def test_more_cells_more_power_and_a_smaller_margin_need_more_questions() -> Non
 def test_the_drop_that_the_uniformity_test_sees_is_seen_as_often_as_said() -> None:
     rng, n, p = np.random.default_rng(1), np.full(81, 48), np.full(81, 0.8)
     p[40] -= detectable_drop(48, 0.8, 81)
-    seen = [uniformity_test(rng.binomial(n, p), n, rng, 199).p_value <= 0.05 for _ in range(400)]
-    assert np.mean(seen) == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / 400) + 0.02)
+    seen = [uniformity_test(rng.binomial(n, p), n, rng, 99).p_value <= 0.05 for _ in range(300)]
+    assert np.mean(seen) == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / 300) + 0.02)
 
 
 def test_a_few_questions_see_no_drop_at_all() -> None:

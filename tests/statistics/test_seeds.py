@@ -44,7 +44,7 @@ def test_questions_that_are_alike_leave_the_seeds_interval() -> None:
 @pytest.mark.parametrize("n_seeds", [3, 5])
 def test_the_interval_over_seeds_covers_other_seeds_and_questions(n_seeds: int, seed_sd: float) -> None:
     rng, hits = np.random.default_rng(1), []
-    for _ in range(800):
+    for _ in range(500):
         found = seeds_accuracy(outcomes(rng, n_seeds, 0.4 + 0.3 * rng.random(200), seed_sd))
         hits.append(found.low <= 0.55 <= found.high)
     # the squares of two half-widths are added, which errs on the wide side between the two extremes
@@ -63,7 +63,7 @@ def test_a_bootstrap_of_three_seeds_would_not_cover() -> None:
 @pytest.mark.parametrize("seed_sd", [0.0, 0.05])
 def test_the_difference_of_two_kinds_of_runs_is_covered(seed_sd: float) -> None:
     rng, hits, p_values = np.random.default_rng(3), [], []
-    for _ in range(600):
+    for _ in range(400):
         of_question = 0.3 + 0.4 * rng.random(150)
         a, b = outcomes(rng, 3, of_question, seed_sd), outcomes(rng, 5, of_question, seed_sd)
         found = seeds_difference(a, b)

@@ -70,7 +70,7 @@ CELLS = {
 def test_the_interval_of_the_true_spread_covers_it(name: str) -> None:
     rng, p = np.random.default_rng(5), CELLS[name]
     n, truth = np.full(p.size, 30), float(p.std(ddof=1)) if name != "equal" else 0.0
-    found = [true_spread_interval(rng.binomial(n, p), n) for _ in range(600)]
+    found = [true_spread_interval(rng.binomial(n, p), n) for _ in range(400)]
     # where all are equal only the lower end can be wrong, in 2.5 % of cases
     assert_covers([each.low <= truth <= each.high for each in found], most=0.98 if truth == 0 else 0.96)
 

@@ -6,7 +6,6 @@ turning them into percent is the reports' business. Randomness is a required `rn
 """
 
 from evensight.statistics.answers import AnswerBias, Displacement, answer_bias, centrality, displacements, pull
-from evensight.statistics.calibration import Calibration, ReliabilityBin, calibration, confidence_calibration
 from evensight.statistics.clustering import ClusteredProportion, clustered_proportion
 from evensight.statistics.comparisons import (
     CellDifference,
@@ -35,6 +34,7 @@ from evensight.statistics.planning import (
     questions_per_cell,
 )
 from evensight.statistics.proportions import Proportion, proportion, simultaneous_proportions
+from evensight.statistics.reliability import Calibration, ReliabilityBin, calibration, confidence_calibration
 from evensight.statistics.reliance import PriorReliance, prior_reliance
 from evensight.statistics.seeds import SeedsEstimate, mean_over_seeds, seeds_accuracy, seeds_difference
 from evensight.statistics.spreads import spread, true_spread, true_spread_interval

@@ -13,7 +13,7 @@ from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from evensight.statistics.clustering import cluster_sums
 from evensight.statistics.estimates import CONFIDENCE, NOTHING, Estimate, Floats
@@ -126,7 +126,7 @@ class _Parts:
 
     def half(self, tail: float) -> float:
         """The half-width of the interval that leaves out this much on each side."""
-        t, z = float(stats.t.isf(tail, self.degrees)), float(stats.norm.isf(tail))
+        t, z = float(special.stdtrit(self.degrees, tail)), float(special.ndtri(tail))
         return sqrt(t**2 * self.seeds + z**2 * self.questions)
 
     def p_value(self, estimate: float) -> float:

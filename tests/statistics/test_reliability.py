@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from evensight.statistics import calibration, confidence_calibration
-from evensight.statistics.calibration import _folded_moments
 from evensight.statistics.estimates import Floats
+from evensight.statistics.reliability import _folded_moments
 from simulated import assert_covers, assert_keeps_its_size
 
 
@@ -15,12 +15,12 @@ def wavy(stated: Floats, size: float) -> Floats:
 
 
 def test_bins_hold_as_many_questions_each_and_the_ece_is_by_hand() -> None:
-    stated = np.repeat([0.3, 0.8], 10)
-    correct = np.r_[np.arange(10) < 5, np.arange(10) < 6]
+    stated = np.repeat([0.3, 0.8], 100)
+    correct = np.r_[np.arange(100) < 50, np.arange(100) < 60]
     found = confidence_calibration(stated, correct, n_bins=2)
     assert [(each.confidence, each.accuracy.estimate, each.accuracy.n) for each in found.bins] == [
-        pytest.approx((0.3, 0.5, 10)),
-        pytest.approx((0.8, 0.6, 10)),
+        pytest.approx((0.3, 0.5, 100)),
+        pytest.approx((0.8, 0.6, 100)),
     ]
     assert found.ece == pytest.approx((0.2 + 0.2) / 2)
     assert found.overconfidence.estimate == pytest.approx(0.55 - 0.55)
@@ -34,7 +34,7 @@ def test_the_option_that_is_put_first_is_judged() -> None:
 
 
 def test_few_questions_have_few_bins() -> None:
-    assert len(confidence_calibration(np.linspace(0.5, 0.9, 25), np.ones(25)).bins) == 2
+    assert len(confidence_calibration(np.linspace(0.5, 0.9, 250), np.ones(250)).bins) == 2
     assert len(confidence_calibration([0.5], [True]).bins) == 1
     assert isnan(confidence_calibration([], []).ece)
 
@@ -49,7 +49,7 @@ def test_folded_moments_are_those_of_draws() -> None:
 
 def test_a_calibrated_model_has_a_plain_ece_but_next_to_no_true_one() -> None:
     rng, found = np.random.default_rng(1), []
-    for _ in range(400):
+    for _ in range(300):
         stated = rng.beta(5, 2, 1_000)
         found.append(confidence_calibration(stated, rng.random(1_000) < stated))
     assert_keeps_its_size([each.p_value for each in found])
@@ -61,12 +61,13 @@ def test_a_calibrated_model_has_a_plain_ece_but_next_to_no_true_one() -> None:
 @pytest.mark.parametrize(("size", "n"), [(0.1, 500), (0.1, 3_000), (0.03, 1_000)])
 def test_the_interval_of_the_ece_covers_it(size: float, n: int) -> None:
     rng, hits = np.random.default_rng(2), []
-    population = np.array_split(np.sort(rng.beta(5, 2, 400_000)), 10)
-    truth = np.mean([abs((wavy(part, size) - part).mean()) for part in population])
     for _ in range(500):
-        stated = rng.beta(5, 2, n)
-        found = confidence_calibration(stated, rng.random(n) < wavy(stated, size)).ece_true
-        hits.append(found.low <= truth <= found.high)
+        stated = np.sort(rng.beta(5, 2, n))
+        chances = wavy(stated, size)
+        found = confidence_calibration(stated, rng.random(n) < chances)
+        parts = np.array_split(chances - stated, len(found.bins))
+        truth = sum(part.size * abs(part.mean()) for part in parts) / n
+        hits.append(found.ece_true.low <= truth <= found.ece_true.high)
     assert_covers(hits)
 
 

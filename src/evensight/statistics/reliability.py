@@ -16,6 +16,8 @@ from scipy import optimize, special, stats
 from evensight.statistics.estimates import CONFIDENCE, NOTHING, Estimate, Floats
 from evensight.statistics.proportions import Proportion, proportion
 
+_LEAST_IN_BIN = 100  # with fewer, gaps are not normal enough and the interval is too narrow
+
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
@@ -55,7 +57,7 @@ def calibration(
     Args:
         probabilities: `[question, option]`, each row adding up to 1; questions with fewer options have zeros.
         right: The index of each question's right option.
-        n_bins: How many bins, of as many questions each; fewer where there are not ten questions a bin.
+        n_bins: How many bins, of as many questions each; fewer where a bin would have less than 100.
         confidence: The intervals' coverage.
 
     Raises:
@@ -77,6 +79,7 @@ def confidence_calibration(
     The interval's ends are the ECEs under which the observed one is just not too high or too low to believe. Gaps
     of a given ECE are taken on a line: the observed gaps, all larger or smaller by one factor. The observed ECE then
     is a weighted sum of folded normals, whose mean and variance are exact and whose shape is taken to be a gamma's.
+    It is the ECE of these questions' confidences in these bins.
 
     Raises:
         ValueError: Lengths differ, or a confidence is not between 0 and 1.
@@ -87,7 +90,7 @@ def confidence_calibration(
     if says.size == 0:
         return Calibration(0, (), nan, NOTHING, nan, NOTHING)
     order = np.argsort(says, kind="stable")
-    parts = np.array_split(order, max(1, min(n_bins, says.size // 10)))
+    parts = np.array_split(order, max(1, min(n_bins, says.size // _LEAST_IN_BIN)))
     gaps = _Gaps(
         weights=np.array([part.size for part in parts]) / says.size,
         gaps=np.array([is_right[part].mean() - says[part].mean() for part in parts]),
