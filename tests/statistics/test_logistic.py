@@ -22,7 +22,11 @@ def test_the_coefficients_are_the_penalised_likelihoods_maximum() -> None:
     rng = np.random.default_rng(0)
     x = columns(rng, 120)
     y = (rng.random(120) < special.expit(x @ [0.5, -0.8, 1.2])).astype(float)
-    expected = optimize.minimize(lambda beta: penalised(x, y, beta), np.zeros(3), method="BFGS").x
+
+    def unlikely(beta: Floats) -> float:
+        return penalised(x, y, beta)
+
+    expected = optimize.minimize(unlikely, [0.0, 0.0, 0.0], method="BFGS").x
     fit = fit_logistic(x, y, ["constant", "a", "b"])
     assert fit.estimates.tolist() == pytest.approx(expected.tolist(), abs=1e-4)
     p = special.expit(x @ fit.estimates)

@@ -49,7 +49,7 @@ def test_folded_moments_are_those_of_draws() -> None:
 
 def test_a_calibrated_model_has_a_plain_ece_but_next_to_no_true_one() -> None:
     rng, found = np.random.default_rng(1), []
-    for _ in range(300):
+    for _ in range(200):
         stated = rng.beta(5, 2, 1_000)
         found.append(confidence_calibration(stated, rng.random(1_000) < stated))
     assert_keeps_its_size([each.p_value for each in found])
@@ -61,7 +61,7 @@ def test_a_calibrated_model_has_a_plain_ece_but_next_to_no_true_one() -> None:
 @pytest.mark.parametrize(("size", "n"), [(0.1, 500), (0.1, 3_000), (0.03, 1_000)])
 def test_the_interval_of_the_ece_covers_it(size: float, n: int) -> None:
     rng, hits = np.random.default_rng(2), []
-    for _ in range(500):
+    for _ in range(400):
         stated = np.sort(rng.beta(5, 2, n))
         chances = wavy(stated, size)
         found = confidence_calibration(stated, rng.random(n) < chances)
