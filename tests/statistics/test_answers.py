@@ -175,3 +175,22 @@ def test_a_table_that_is_not_square_raises() -> None:
         pull(np.eye(9), [1, 2], rng())
     with pytest.raises(ValueError, match="3 x 3"):
         displacements(np.eye(4))
+
+
+def test_with_more_questions_on_one_side_the_pulls_p_value_is_by_rates() -> None:
+    # 12 were mistaken, of 30 and 10 questions: under equal rates each is one of the 30 with a chance of 3/4
+    found = pull([[25, 5], [7, 3]], [0, 1], rng(), 20_000)
+    k = np.arange(13)
+    off = np.abs(k / 30 - (12 - k) / 10)
+    expected = stats.binom.pmf(k, 12, 0.75)[off >= off[5] - 1e-9].sum()
+    assert found.p_value == pytest.approx(expected, abs=0.01)
+
+
+def test_the_pulls_error_is_that_of_two_rates() -> None:
+    found = pull([[80, 20], [30, 20]], [0, 1], rng(), 9)
+    there, back = 0.2, 0.6  # the pull is (there - back) / (there + back)
+    total = (there + back) ** 2
+    of_there, of_back = there * (1 - there) / 99, back * (1 - back) / 49
+    error = np.sqrt((2 * back / total) ** 2 * of_there + (2 * there / total) ** 2 * of_back)
+    assert found.estimate == pytest.approx(-0.5)
+    assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.975, 49) * error)

@@ -155,6 +155,8 @@ def test_the_clustered_difference_covers_and_keeps_its_size(n_images: int) -> No
         found.append(clustered_difference(a, b, images, rng, 399))
     assert_covers([each.low <= 0 <= each.high for each in found], most=0.97)
     assert_keeps_its_size([each.p_value for each in found])
+    # the p-value and the interval say the same
+    assert [each.p_value <= 0.05 for each in found] == [not each.low <= 0 <= each.high for each in found]
 
 
 def test_runs_that_never_differ_have_the_interval_of_as_many_images() -> None:
@@ -162,3 +164,15 @@ def test_runs_that_never_differ_have_the_interval_of_as_many_images() -> None:
     plain = paired_difference([True] * 3, [True] * 3)
     assert (found.n, found.low, found.high, found.p_value) == (12, plain.low, plain.high, 1.0)
     assert isnan(clustered_difference([], [], [], np.random.default_rng(0)).low)
+
+
+def test_the_evenness_p_value_is_the_exact_one() -> None:
+    # 4 questions in each of 2 cells; one run alone is right in 3 of the first and 2 of the second
+    a, b = [1, 1, 1, 1, 0, 0, 1, 0], [1, 0, 0, 0, 1, 1, 1, 0]
+    chances = np.outer(stats.binom.pmf(np.arange(4), 3, 0.5), stats.binom.pmf(np.arange(3), 2, 0.5))
+    i, j = np.indices((4, 3))  # so many of the single right answers go to a: it has 1 + i and 1 + j
+    off = np.abs((1 + i) - (1 + j)) / 8 - np.abs((4 - i) - (3 - j)) / 8
+    observed = abs(4 - 1) / 8 - abs(1 - 3) / 8
+    found = evenness_test(a, b, np.repeat([0, 1], 4), np.random.default_rng(0), 20_000)
+    assert found.statistic == pytest.approx(observed)
+    assert found.p_value == pytest.approx(chances[np.abs(off) >= observed - 1e-9].sum(), abs=0.012)

@@ -114,3 +114,14 @@ def test_one_seed_or_other_questions_raise() -> None:
 def test_kinds_that_never_differ_have_p_one() -> None:
     same = np.ones((3, 5), dtype=bool)
     assert seeds_difference(same, same).p_value == 1.0
+
+
+def test_the_questions_part_is_what_seeds_have_in_common() -> None:
+    # (MS of questions - MS of the rest) / seeds is the mean covariance of two seeds' outcomes
+    rng = np.random.default_rng(7)
+    correct = outcomes(rng, 4, 0.2 + 0.6 * rng.random(90), 0.1)
+    covariances = np.cov(correct.astype(float))[~np.eye(4, dtype=bool)]
+    t, z = stats.t.ppf(0.975, 3), stats.norm.ppf(0.975)
+    half = sqrt(t**2 * correct.mean(axis=1).var(ddof=1) / 4 + z**2 * covariances.mean() / 90)
+    found = seeds_accuracy(correct)
+    assert (found.high - found.low) / 2 == pytest.approx(half)
