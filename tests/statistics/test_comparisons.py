@@ -167,12 +167,11 @@ def test_runs_that_never_differ_have_the_interval_of_as_many_images() -> None:
 
 
 def test_the_evenness_p_value_is_the_exact_one() -> None:
-    # 4 questions in each of 2 cells; one run alone is right in 3 of the first and 2 of the second
-    a, b = [1, 1, 1, 1, 0, 0, 1, 0], [1, 0, 0, 0, 1, 1, 1, 0]
+    # 4 questions in each of 2 cells; one run alone is right in 3 of the first (a) and 2 of the second (b)
+    a, b = [1, 1, 1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 1, 1, 0, 0]
     chances = np.outer(stats.binom.pmf(np.arange(4), 3, 0.5), stats.binom.pmf(np.arange(3), 2, 0.5))
-    i, j = np.indices((4, 3))  # so many of the single right answers go to a: it has 1 + i and 1 + j
-    off = np.abs((1 + i) - (1 + j)) / 8 - np.abs((4 - i) - (3 - j)) / 8
-    observed = abs(4 - 1) / 8 - abs(1 - 3) / 8
+    i, j = np.indices((4, 3))  # so many of them go to a: it has 1 + i and j right, b 4 - i and 2 - j
+    off = np.abs(1 + i - j) / 8 - np.abs(4 - i - (2 - j)) / 8
     found = evenness_test(a, b, np.repeat([0, 1], 4), np.random.default_rng(0), 20_000)
-    assert found.statistic == pytest.approx(observed)
-    assert found.p_value == pytest.approx(chances[np.abs(off) >= observed - 1e-9].sum(), abs=0.012)
+    assert found.statistic == pytest.approx(4 / 8 - 1 / 8)
+    assert found.p_value == pytest.approx(chances[np.abs(off) >= 3 / 8 - 1e-9].sum(), abs=0.012)
