@@ -175,3 +175,7 @@ def test_the_evenness_p_value_is_the_exact_one() -> None:
     found = evenness_test(a, b, np.repeat([0, 1], 4), np.random.default_rng(0), 20_000)
     assert found.statistic == pytest.approx(4 / 8 - 1 / 8)
     assert found.p_value == pytest.approx(chances[np.abs(off) >= 3 / 8 - 1e-9].sum(), abs=0.012)
+
+
+def test_no_questions_are_neither_even_nor_uneven() -> None:
+    assert isnan(evenness_test([], [], [], np.random.default_rng(0), 9).p_value)

@@ -107,6 +107,8 @@ def test_one_seed_or_other_questions_raise() -> None:
         seeds_accuracy([[True, False]])
     with pytest.raises(ValueError, match="at least two images"):
         seeds_accuracy([[True, False], [True, True]], [0, 0])
+    with pytest.raises(ValueError, match="at least two images"):
+        seeds_accuracy(np.ones((2, 0)), [])
     with pytest.raises(ValueError, match="same questions"):
         seeds_difference(np.ones((2, 3)), np.ones((2, 4)))
 
@@ -125,3 +127,10 @@ def test_the_questions_part_is_what_seeds_have_in_common() -> None:
     half = sqrt(t**2 * correct.mean(axis=1).var(ddof=1) / 4 + z**2 * covariances.mean() / 90)
     found = seeds_accuracy(correct)
     assert (found.high - found.low) / 2 == pytest.approx(half)
+
+
+def test_an_accuracys_interval_stays_between_0_and_1() -> None:
+    rng = np.random.default_rng(8)
+    few, many = (seeds_accuracy(rng.random((3, 20)) < p) for p in (0.05, 0.95))
+    assert few.low == 0.0 < few.high < 1.0
+    assert 0.0 < many.low < many.high == 1.0

@@ -154,7 +154,7 @@ def evenness_test(
 
     The null is that the two runs are exchangeable, so a difference of accuracy alone can reject it: the noise of
     few questions a cell shrinks near 0 and 1. Before saying "more even", also see that the less even run's cells
-    differ at all (`uniformity_test`) and that its `true_spread` is the larger one.
+    differ at all (`uniformity_test`) and that its `true_spread` is the larger one. Without questions both are NaN.
 
     Args:
         correct_a: Whether run a was right, over questions.
@@ -164,6 +164,8 @@ def evenness_test(
         n_resamples: How many swaps are drawn.
     """
     a, b = _pair(correct_a, correct_b)
+    if a.size == 0:
+        return Test(nan, nan)
     index = np.asarray(cells, dtype=np.int64)
     n, only_a, only_b = _by_cell(a, b, index)
     both = np.bincount(index, a & b, n.size).astype(np.int64)

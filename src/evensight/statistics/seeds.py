@@ -8,7 +8,7 @@ sum with Satterthwaite's degrees of freedom would be too narrow where few seeds 
 the half-width of its own quantile, and the squares of the half-widths are added (Zou and Donner 2008).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan, sqrt
 
 import numpy as np
@@ -72,7 +72,7 @@ def seeds_accuracy(
         ValueError: There are fewer than two seeds or two images, or the shapes don't fit.
     """
     values, n = _by_image(correct, clusters)
-    return _of_one(values, n, confidence)
+    return _of_one(values, n, confidence, least=0.0)
 
 
 def seeds_difference(
@@ -103,7 +103,7 @@ def seeds_difference(
     if n != n_b or (paired_seeds and a.shape != b.shape):
         raise ValueError(f"both answer the same questions, paired seeds as many times, got {a.shape} and {b.shape}")
     if paired_seeds:
-        return _of_one(b - a, n, confidence)
+        return _of_one(b - a, n, confidence, least=-1.0)
     estimate, seeds, degrees, rests, spread = float(b.mean() - a.mean()), 0.0, 0.0, 0.0, 0.0
     for values in (a, b):
         of_seeds, _, rest = _mean_squares(values)
@@ -142,15 +142,16 @@ class _Parts:
     def around(self, estimate: float, n_seeds: int, n: int, seed_spread: float, confidence: float) -> SeedsEstimate:
         """The estimate with its interval and p-value."""
         half, p_value = self.half((1 - confidence) / 2), self.p_value(estimate)
-        low, high = estimate - half, estimate + half
+        low, high = max(-1.0, estimate - half), min(1.0, estimate + half)
         return SeedsEstimate(n_seeds, n, estimate, low, high, self.degrees, p_value, seed_spread)
 
 
-def _of_one(values: Floats, n: int, confidence: float) -> SeedsEstimate:
+def _of_one(values: Floats, n: int, confidence: float, least: float) -> SeedsEstimate:
     n_seeds, n_images = values.shape
     of_seeds, of_images, rest = _mean_squares(values)
     parts = _Parts(of_seeds / values.size, n_seeds - 1.0, max(0.0, of_images - rest) / values.size)
-    return parts.around(float(values.mean()), n_seeds, n, sqrt(max(0.0, of_seeds - rest) / n_images), confidence)
+    found = parts.around(float(values.mean()), n_seeds, n, sqrt(max(0.0, of_seeds - rest) / n_images), confidence)
+    return replace(found, low=max(least, found.low))
 
 
 def _mean_squares(values: Floats) -> tuple[float, float, float]:
@@ -171,7 +172,7 @@ def _by_image(correct: ArrayLike, clusters: ArrayLike | None) -> tuple[Floats, i
     if values.ndim != 2 or values.shape[0] < 2:
         raise ValueError(f"outcomes are [seed, question] with at least two seeds, got {values.shape}")
     n = values.shape[1]
-    if clusters is not None:
+    if clusters is not None and n:
         mean = values.mean()
         sums = [cluster_sums(row, clusters) for row in values]
         values = np.stack([mean + sizes.size / n * (of - mean * sizes) for of, sizes in sums])
