@@ -9,7 +9,7 @@ server says that it will answer nothing, the run stops with one line, after all 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from queue import SimpleQueue
 from typing import Any
@@ -20,7 +20,7 @@ from evensight.models.answering import Answer, Asked
 from evensight.models.servers.connection import Connection, connected
 from evensight.models.servers.faults import Passing, Refused, ServerError, line
 from evensight.models.servers.greeting import CHAT, GREY, TEXT, Greeting, decoding
-from evensight.models.servers.option_scores import OptionScorer, n_behind
+from evensight.models.servers.option_scores import Ending, OptionScorer, ending
 from evensight.models.servers.pace import Pace, patiently
 from evensight.models.servers.replies import Reply, read_reply
 from evensight.models.servers.requests import Dialect, data_url
@@ -37,22 +37,22 @@ class ServerAnswerer:
         key: What opens it.
         dialect: How it is spoken to.
         told: What it said of itself.
-        n_behind: What `option_scores` has to know; None where options aren't scored.
+        ending: How it ends an answer; None where options aren't scored.
     """
 
     settings: ServerSettings
     base: str
     key: Key
     dialect: Dialect
-    told: Mapping[str, Any]
-    n_behind: int | None = None
+    told: Mapping[str, str]
+    ending: Ending | None = None
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """What is needed to ask the same again."""
         way = self.dialect.choice
         return {
-            "model": self.dialect.model,
+            "model": self.key.blotted(self.dialect.model),
             "server": self.base,
             **self.told,
             **decoding(self.dialect),
@@ -82,7 +82,7 @@ class ServerAnswerer:
     async def _desk(self) -> AsyncIterator["_Desk"]:
         settings = self.settings
         async with connected(self.base, self.key, settings.timeout_s, settings.in_flight) as connection:
-            yield _Desk(self, connection, Pace(settings.in_flight, settings.longest_wait_s))
+            yield _Desk(self, connection, Pace(settings.in_flight, settings.longest_wait_s, settings.first_wait_s))
 
 
 @dataclass
@@ -96,8 +96,8 @@ class _Desk:
 
     def __post_init__(self) -> None:
         given = self.answerer
-        if given.n_behind is not None:
-            self.scorer = OptionScorer(given.dialect, self._ask, given.n_behind)
+        if given.ending is not None:
+            self.scorer = OptionScorer(given.dialect, self.ask, given.ending)
 
     async def answer(self, question: "_Question") -> Answer:
         blotted = self.connection.key.blotted
@@ -110,16 +110,18 @@ class _Desk:
         given, scorer = self.answerer, self.scorer
         n_new, dialect = given.settings.max_new_tokens, given.dialect
         if scorer is None or not question.options:
-            reply = await self._ask(dialect.body(question.picture, question.text, n_new, question.options))
+            reply = await self.ask(dialect.body(question.picture, question.text, n_new, question.options))
             raw = dialect.unwrapped(reply.text, question.options)
             return Answer(question.index, self.connection.key.blotted(raw))
-        prompt = await self._ask(dialect.scored(question.picture, question.text, None, n_new))
+        prompt = await self.ask(dialect.scored(question.picture, question.text, None, n_new))
         scores = await scorer.scores(question.picture, question.text, question.options, prompt)
         priors = await scorer.prior(question.size_wh, question.text, question.options)
         raw = self.connection.key.blotted(prompt.text)
         return Answer(question.index, raw, scores.nats, scores.n_tokens, priors)
 
-    async def _ask(self, body: bytes) -> Reply:
+    async def ask(self, body: bytes) -> Reply:
+        """What the server replies to a request, asked again after faults that may pass."""
+
         async def ask() -> Reply:
             return read_reply(await self.connection.ask(CHAT, body))
 
@@ -145,21 +147,26 @@ def _ready(asked: Asked) -> _Question:
 def _as_they_come(portal: BlockingPortal, desk: _Desk, coming: Iterator[Asked], in_flight: int) -> Iterator[Answer]:
     """The answers; a question is drawn for each that was answered, and more until there are enough or one came."""
     done: SimpleQueue[Future[Answer]] = SimpleQueue()
-    n_under_way = 0
-    while True:
-        for asked in islice(coming, in_flight - n_under_way):
-            portal.start_task_soon(desk.answer, _ready(asked)).add_done_callback(done.put)
-            n_under_way += 1
-            if not done.empty():
-                break
-        if n_under_way == 0:
-            return
-        first = done.get()
-        n_under_way -= 1
-        if (error := first.exception()) is not None:
-            yield from _whole(done)
-            raise error
-        yield first.result()
+    under_way: set[Future[Answer]] = set()
+    try:
+        while True:
+            for asked in islice(coming, in_flight - len(under_way)):
+                future = portal.start_task_soon(desk.answer, _ready(asked))
+                under_way.add(future)
+                future.add_done_callback(done.put)
+                if not done.empty():
+                    break
+            if not under_way:
+                return
+            first = done.get()
+            under_way.remove(first)
+            if (error := first.exception()) is not None:
+                yield from _whole(done)
+                raise error
+            yield first.result()
+    finally:
+        for future in under_way:
+            future.cancel()
 
 
 def _whole(done: SimpleQueue[Future[Answer]]) -> Iterator[Answer]:
@@ -191,11 +198,11 @@ def connect(settings: ServerSettings) -> ServerAnswerer:
 
 async def _connect(settings: ServerSettings, base: str, key: Key) -> ServerAnswerer:
     async with connected(base, key, settings.timeout_s, settings.in_flight) as connection:
-        pace = Pace(settings.in_flight, settings.longest_wait_s)
+        pace = Pace(settings.in_flight, settings.longest_wait_s, settings.first_wait_s)
         dialect, told = await Greeting(connection, settings, pace).dialect()
+        told = {name: key.blotted(value) for name, value in told.items()}
         answerer = ServerAnswerer(settings, base, key, dialect, told)
         if settings.by == "generation":
             return answerer
         desk = _Desk(answerer, connection, pace)
-        behind = await n_behind(base, dialect, desk._ask, GREY, TEXT)
-        return ServerAnswerer(settings, base, key, dialect, told, behind)
+        return replace(answerer, ending=await ending(base, dialect, desk.ask, GREY, TEXT))

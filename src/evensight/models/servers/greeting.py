@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from evensight.models.servers.connection import Connection
-from evensight.models.servers.faults import Passing, Refused, ServerError
+from evensight.models.servers.faults import Passing, Refused, ServerError, line
 from evensight.models.servers.pace import Pace, patiently
 from evensight.models.servers.replies import Listing, Reply, Version, facts_of, read, read_reply
 from evensight.models.servers.requests import CHOICE_WAYS, GREEDY, ChoiceWay, Dialect, data_url
@@ -43,7 +43,7 @@ class Greeting:
     settings: ServerSettings
     pace: Pace
 
-    async def dialect(self) -> tuple[Dialect, dict[str, Any]]:
+    async def dialect(self) -> tuple[Dialect, dict[str, str]]:
         """How the server is spoken to, and what it says of itself.
 
         Raises:
@@ -58,12 +58,14 @@ class Greeting:
             dialect = replace(dialect, choice=await self._choice(dialect))
         return dialect, {**facts, **facts_of(reply)}
 
-    async def _model(self) -> tuple[str, dict[str, Any]]:
+    async def _model(self) -> tuple[str, dict[str, str]]:
         """The model's name, and what the server's list has of it, where that had to be read."""
         if self.settings.model is not None:
             return self.settings.model, {}
         try:
-            listing = await self._ask("/models", None, partial(read, shape=Listing))
+            listing = await self._ask(
+                "/models", None, partial(read, shape=Listing), "that it runs, or name the model"
+            )
         except Refused as fault:
             raise ServerError(f"`{self.connection.base}` has no list of models ({fault}): name the model") from fault
         if len(listing.data) != 1:
@@ -72,13 +74,13 @@ class Greeting:
             has = f"{len(listing.data)} models" if listing.data else "no model"
             raise ServerError(f"`{self.connection.base}` has {has}: name one of {names or 'its own'}{more}")
         (one,) = listing.data
-        return one.id, {"served_from": one.root} if one.root else {}
+        return one.id, {"served_from": line(one.root)} if one.root else {}
 
-    async def _version(self) -> dict[str, Any]:
+    async def _version(self) -> dict[str, str]:
         """The server's version, where it tells (vLLM does)."""
         root = replace(self.connection, base=self.connection.base.removesuffix("/v1"))
         try:
-            return {"server_version": read(await root.ask("/version"), Version).version}
+            return {"server_version": line(read(await root.ask("/version"), Version).version)}
         except (Passing, Refused, ServerError):
             return {}
 
@@ -118,16 +120,16 @@ class Greeting:
 
     async def _try(self, dialect: Dialect, options: tuple[str, ...] = ()) -> Reply:
         body = dialect.body(GREY, TEXT, self.settings.max_new_tokens, options)
-        return await self._ask(CHAT, body, read_reply)
+        return await self._ask(CHAT, body, read_reply, "that it runs")
 
-    async def _ask(self, path: str, content: bytes | None, reading: Callable[[bytes], Got]) -> Got:
+    async def _ask(self, path: str, content: bytes | None, reading: Callable[[bytes], Got], see: str) -> Got:
         async def ask() -> Got:
             return reading(await self.connection.ask(path, content))
 
         try:
             return await patiently(self.pace, min(_MOST_RETRIES, self.settings.retries), _PATIENCE_S, ask)
         except Passing as fault:
-            raise ServerError(f"`{self.connection.base}` can't be asked: {fault}; see that it runs") from fault
+            raise ServerError(f"`{self.connection.base}` can't be asked: {fault}; see {see}") from fault
 
 
 def _without(dialect: Dialect, said: str) -> Dialect | None:

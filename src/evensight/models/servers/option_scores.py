@@ -35,6 +35,13 @@ class Scores(NamedTuple):
     n_tokens: tuple[int, ...]
 
 
+class Ending(NamedTuple):
+    """How a server's chat template ends an answer: with which token, and how many more behind it."""
+
+    id: str
+    n_behind: int
+
+
 class _Token(NamedTuple):
     id: str
     nats: float
@@ -48,13 +55,13 @@ class OptionScorer:
     Attributes:
         dialect: How it is spoken to.
         ask: Sends a body and gives the answer.
-        n_behind: How many tokens stand behind the one that ends an answer.
+        ending: What stands behind an answer.
         priors: What was found on black images, by question.
     """
 
     dialect: Dialect
     ask: Ask
-    n_behind: int
+    ending: Ending
     priors: dict[tuple[str, tuple[str, ...], tuple[int, int]], tuple[float, ...]] = field(default_factory=dict)
 
     async def scores(self, picture: str, text: str, options: Sequence[str], prompt: Reply) -> Scores:
@@ -87,11 +94,14 @@ class OptionScorer:
         """The tokens of the answer and the one that ends it."""
         if [token.id for token in whole[: len(before)]] != [token.id for token in before]:
             raise Refused(200, "the question with an answer doesn't begin with the tokens of the question")
-        return whole[len(before) : len(whole) - self.n_behind]
+        found = whole[len(before) : len(whole) - self.ending.n_behind]
+        if not found or found[-1].id != self.ending.id:
+            raise Refused(200, "the answer doesn't end on the token that ended others")
+        return found
 
 
-async def n_behind(base: str, dialect: Dialect, ask: Ask, picture: str, text: str) -> int:
-    """How many tokens the server's chat template puts behind the one that ends an answer.
+async def ending(base: str, dialect: Dialect, ask: Ask, picture: str, text: str) -> Ending:
+    """How the server's chat template ends an answer.
 
     Raises:
         ServerError: The server doesn't tell a prompt's likelihood, or its template doesn't show where an answer ends.
@@ -107,7 +117,7 @@ async def n_behind(base: str, dialect: Dialect, ask: Ask, picture: str, text: st
         raise ServerError(
             f"`{base}` can't score options: no token ends an answer in its chat template; ask it by generation"
         )
-    return n_shared - 1
+    return Ending(one[-n_shared].id, n_shared - 1)
 
 
 def _tokens(reply: Reply) -> list[_Token]:

@@ -15,7 +15,6 @@ import anyio
 
 from evensight.models.servers.faults import Passing
 
-_FIRST_WAIT_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
 _jitter = random.SystemRandom()
 
@@ -29,12 +28,14 @@ class Pace:
     Attributes:
         most: How many at a time, at most.
         longest_wait_s: The longest that is waited at a time, in seconds.
+        first_wait_s: How long to wait after a first fault, about, in seconds.
         limit: How many at a time now.
         slowed: How often the limit was halved.
     """
 
     most: int
     longest_wait_s: float
+    first_wait_s: float
     limit: float = field(init=False)
     slowed: int = field(default=0, init=False)
     _places: anyio.CapacityLimiter = field(init=False)
@@ -64,7 +65,9 @@ class Pace:
         What the server asks for, or twice as long each time, with jitter, so that requests that failed together don't
         come back together.
         """
-        backoff_s: float = min(_LONGEST_BACKOFF_S, _FIRST_WAIT_S * 2**n_before) * _jitter.uniform(0.5, 1.0)
+        backoff_s: float = min(_LONGEST_BACKOFF_S, self.first_wait_s * 2 ** min(n_before, 16)) * _jitter.uniform(
+            0.5, 1.0
+        )
         return min(self.longest_wait_s, backoff_s if fault.wait_s is None else fault.wait_s + 0.1 * backoff_s)
 
     def _heed(self, fault: Passing, begun: int) -> None:

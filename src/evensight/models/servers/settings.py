@@ -35,6 +35,7 @@ class ServerSettings(BaseModel):
         retries: How often a question is asked again after a fault that may pass.
         timeout_s: How long one answer may take, from the first byte sent to the last one read, in seconds.
         patience_s: How long a question may wait for a server that says it is asked too often, in seconds.
+        first_wait_s: How long to wait after a question's first fault, about, in seconds; twice as long after each.
         longest_wait_s: The longest that is waited at a time, whatever the server says, in seconds.
         faults_in_a_row: After how many questions in a row without an answer the run stops.
         extra: Further fields of each request, for what a server has of its own.
@@ -51,6 +52,7 @@ class ServerSettings(BaseModel):
     retries: int = Field(default=5, ge=0, le=20)
     timeout_s: float = Field(default=120.0, gt=0)
     patience_s: float = Field(default=900.0, ge=0)
+    first_wait_s: float = Field(default=0.5, ge=0)
     longest_wait_s: float = Field(default=120.0, ge=0)
     faults_in_a_row: int = Field(default=16, ge=1)
     extra: Mapping[str, Any] = Field(default_factory=dict)
