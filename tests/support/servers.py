@@ -6,6 +6,7 @@ It answers rightly by decoding the picture that was really sent, and counts what
 import base64
 import io
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -213,11 +214,15 @@ class _Listener(ThreadingHTTPServer):
 
 
 @contextmanager
-def scripted(behaviour: Behaviour = right, **settings: Any) -> Iterator[ScriptedServer]:
+def scripted(
+    behaviour: Behaviour = right, tls: ssl.SSLContext | None = None, **settings: Any
+) -> Iterator[ScriptedServer]:
     """Serves for as long as the block runs."""
     server = ScriptedServer(behaviour, **settings)
     listener = _Listener(("127.0.0.1", 0), type("Handler", (_Handler,), {"scripted": server}))
-    server.base = f"http://127.0.0.1:{listener.server_address[1]}"
+    if tls is not None:
+        listener.socket = tls.wrap_socket(listener.socket, server_side=True)
+    server.base = f"{'https' if tls else 'http'}://127.0.0.1:{listener.server_address[1]}"
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

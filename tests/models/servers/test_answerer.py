@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from evensight.models.answering import Answer, Asked
 from evensight.models.servers.answerer import ServerAnswerer, connect
 from evensight.models.servers.faults import ServerError
 from evensight.models.servers.settings import ServerSettings
+from faulty_server import certificate
 from servers import Behaviour, Request, Say, ScriptedServer, colour, completion, right, scripted
 
 HTML = b"<!doctype html><html><body>502</body></html>"
@@ -388,6 +390,13 @@ def test_without_a_key_none_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted() as server:
         ask(server)
     assert all("Authorization" not in request.headers for request in server.asked + server.greetings)
+
+
+def test_a_server_that_cannot_be_trusted_gets_nothing(tmp_path: Path) -> None:
+    tls, _ = certificate(tmp_path, "IP:127.0.0.1")
+    with scripted(tls=tls) as server, pytest.raises(ServerError, match="can't be trusted: its certificate is not"):
+        answerer(server)
+    assert server.greetings + server.others == []
 
 
 def test_a_proxy_is_not_asked_for_this_very_machine(monkeypatch: pytest.MonkeyPatch) -> None:

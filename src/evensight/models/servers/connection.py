@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
@@ -110,10 +111,17 @@ async def connected(base: str, key: Key, timeout_s: float, n_at_once: int) -> As
         headers={"User-Agent": f"evensight/{__version__}", "Accept-Encoding": "identity", **_JSON},
         timeout=None,  # the whole has a deadline
         follow_redirects=False,
+        verify=_authorities(),
         limits=httpx2.Limits(max_connections=n_at_once, max_keepalive_connections=n_at_once),
         trust_env=not is_loopback(base),
     ) as client:
         yield Connection(base, key, timeout_s, client)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The system's authorities (or those that `SSL_CERT_FILE` names), which take a while to read."""
+    return ssl.create_default_context()
 
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}

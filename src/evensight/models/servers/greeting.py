@@ -24,6 +24,7 @@ _MOST_RETRIES = 2
 _PATIENCE_S = 60.0
 _MOST_SHOWN = 8
 _UNLIKELY = ("quince 71", "quince 83")
+_ROOM_FOR_UNLIKELY = 32
 TEXT = "What is in this picture? Answer with one word."
 Got = TypeVar("Got")
 GREY = data_url(Image.new("RGB", (224, 224), (128, 128, 128)))
@@ -119,7 +120,8 @@ class Greeting:
         return None
 
     async def _try(self, dialect: Dialect, options: tuple[str, ...] = ()) -> Reply:
-        body = dialect.body(GREY, TEXT, self.settings.max_new_tokens, options)
+        room = max(self.settings.max_new_tokens, _ROOM_FOR_UNLIKELY if options else 0)
+        body = dialect.body(GREY, TEXT, room, options)
         return await self._ask(CHAT, body, read_reply, "that it runs")
 
     async def _ask(self, path: str, content: bytes | None, reading: Callable[[bytes], Got], see: str) -> Got:
