@@ -204,7 +204,22 @@ def test_what_the_server_says_of_itself_is_told() -> None:
         "decoding": "greedy",
         "seed": 0,
         "max_new_tokens": 15,
+        "by": "generation",
         "choice": "free",
         "extra": {"top_k": 1},
     }
     json.dumps(facts)
+
+
+def test_a_model_is_known_by_its_name_and_by_what_that_stands_for() -> None:
+    def alias(*_: Any) -> Say:
+        return Say(body=completion("grey") | {"model": "vlm-2026-01-01"})
+
+    with scripted() as server, scripted(greets=alias) as other:
+        assert met(server).identity == "tested"
+        assert met(other).identity == "tested (vlm-2026-01-01)"
+        assert (
+            met(server).config
+            == met(server, in_flight=3, timeout_s=9.0).config
+            != met(server, max_new_tokens=9).config
+        )

@@ -63,6 +63,11 @@ def test_held_to_the_options_every_answer_is_one_of_them(embedded: LoadedModel) 
         found, facts = over_http(server.base, choice="require", max_new_tokens=2)
     assert facts["choice"] == "structured_outputs"
     assert all(answer.raw in options for answer, options in zip(found, OPTIONS, strict=True))
+    with scripted(serving(embedded), greets=serving(embedded)) as server:
+        (both,), _ = over_http(server.base, 1, choice="require", max_new_tokens=3, by="both")
+    assert both.raw == found[0].raw
+    assert both.option_scores is not None
+    assert server.asked[0].body["structured_outputs"] == {"choice": list(OPTIONS[0])}
 
 
 def test_options_score_over_http_what_they_score_without(embedded: LoadedModel) -> None:

@@ -48,18 +48,27 @@ class ServerAnswerer:
     ending: Ending | None = None
 
     @property
-    def facts(self) -> Mapping[str, Any]:
-        """What is needed to ask the same again."""
+    def identity(self) -> str:
+        """Which model it is, as far as the server says: its name, and where that stands for another, that one."""
+        name, other = self.key.blotted(self.dialect.model), self.told.get("answered_as")
+        return name if other in (None, name) else f"{name} ({other})"
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What the answers depend on besides the model: not where the server is, nor how fast it is asked."""
         way = self.dialect.choice
         return {
-            "model": self.key.blotted(self.dialect.model),
-            "server": self.base,
-            **self.told,
             **decoding(self.dialect),
             "max_new_tokens": self.settings.max_new_tokens,
+            "by": self.settings.by,
             "choice": "free" if way is None else way.name,
             "extra": dict(self.settings.extra),
         }
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is needed to ask the same again."""
+        return {"model": self.key.blotted(self.dialect.model), "server": self.base, **self.told, **self.config}
 
     def answers(self, asked: Iterable[Asked]) -> Iterator[Answer]:
         """Each question's answer, once, as it comes.
@@ -113,10 +122,10 @@ class _Desk:
             reply = await self.ask(dialect.body(question.picture, question.text, n_new, question.options))
             raw = dialect.unwrapped(reply.text, question.options)
             return Answer(question.index, self.connection.key.blotted(raw))
-        prompt = await self.ask(dialect.scored(question.picture, question.text, None, n_new))
+        prompt = await self.ask(dialect.scored_prompt(question.picture, question.text, n_new, question.options))
         scores = await scorer.scores(question.picture, question.text, question.options, prompt)
         priors = await scorer.prior(question.size_wh, question.text, question.options)
-        raw = self.connection.key.blotted(prompt.text)
+        raw = self.connection.key.blotted(dialect.unwrapped(prompt.text, question.options))
         return Answer(question.index, raw, scores.nats, scores.n_tokens, priors)
 
     async def ask(self, body: bytes) -> Reply:

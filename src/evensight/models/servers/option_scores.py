@@ -72,7 +72,8 @@ class OptionScorer:
             Refused: The prompt with an answer doesn't begin like the prompt.
         """
         before = _tokens(prompt)
-        rows = [self._said(before, _tokens(await self._scored(picture, text, option))) for option in options]
+        wholes = [_tokens(await self.ask(self.dialect.scored_answer(picture, text, option))) for option in options]
+        rows = [self._said(before, whole) for whole in wholes]
         return Scores(tuple(sum(token.nats for token in row) for row in rows), tuple(map(len, rows)))
 
     async def prior(self, size_wh: tuple[int, int], text: str, options: tuple[str, ...]) -> tuple[float, ...]:
@@ -80,15 +81,12 @@ class OptionScorer:
         key = (text, options, size_wh)
         if key not in self.priors:
             black = data_url(Image.new("RGB", size_wh))
-            prompt = await self._scored(black, text, None)
+            prompt = await self.ask(self.dialect.scored_prompt(black, text))
             found = (await self.scores(black, text, options, prompt)).nats
             while len(self.priors) >= _MOST_PRIORS:
                 del self.priors[next(iter(self.priors))]
             self.priors[key] = found
         return self.priors[key]
-
-    async def _scored(self, picture: str, text: str, answer: str | None) -> Reply:
-        return await self.ask(self.dialect.scored(picture, text, answer))
 
     def _said(self, before: Sequence[_Token], whole: Sequence[_Token]) -> Sequence[_Token]:
         """The tokens of the answer and the one that ends it."""
@@ -107,8 +105,8 @@ async def ending(base: str, dialect: Dialect, ask: Ask, picture: str, text: str)
         ServerError: The server doesn't tell a prompt's likelihood, or its template doesn't show where an answer ends.
     """
     try:
-        before = len(_tokens(await ask(dialect.scored(picture, text, None))))
-        one, other = [_tokens(await ask(dialect.scored(picture, text, answer))) for answer in _UNLIKE]
+        before = len(_tokens(await ask(dialect.scored_prompt(picture, text))))
+        one, other = [_tokens(await ask(dialect.scored_answer(picture, text, answer))) for answer in _UNLIKE]
     except Refused as fault:
         raise ServerError(f"`{base}` {_NO_WAY} ({fault})") from fault
     shorter = min(len(one), len(other)) - before

@@ -88,23 +88,23 @@ class Dialect:
             max_new_tokens: How long the answer may get.
             options: What the answer is held to, where there is a way.
         """
+        return msgspec.json.encode(self._fields([asking(picture, text)], max_new_tokens, options))
+
+    def scored_prompt(self, picture: str, text: str, max_new_tokens: int = 1, options: Sequence[str] = ()) -> bytes:
+        """The body of the same request, asking for the likelihood of each token of the prompt too (vLLM)."""
+        fields = self._fields([asking(picture, text)], max_new_tokens, options)
+        return msgspec.json.encode(fields | {"prompt_logprobs": 0, "add_generation_prompt": True})
+
+    def scored_answer(self, picture: str, text: str, answer: str) -> bytes:
+        """The body of a request for the likelihood of each token of a question with its answer (vLLM)."""
+        fields = self._fields([asking(picture, text), {"role": "assistant", "content": answer}], 1, ())
+        return msgspec.json.encode(fields | {"prompt_logprobs": 0, "add_generation_prompt": False})
+
+    def _fields(self, turns: list[dict[str, Any]], max_new_tokens: int, options: Sequence[str]) -> dict[str, Any]:
         way = self.choice if options else None
         room = max_new_tokens + (_ROOM_FOR_JSON if way is not None and way.is_json else 0)
-        fields = {"model": self.model, "messages": [asking(picture, text)], self.max_tokens: room, **self.fixed}
-        return msgspec.json.encode(fields | (way.fields(options) if way is not None else {}))
-
-    def scored(self, picture: str, text: str, answer: str | None, max_new_tokens: int = 1) -> bytes:
-        """The body of a request for the likelihood of each token of a conversation (vLLM).
-
-        Args:
-            picture: The image as a data URL.
-            text: The question.
-            answer: What is answered; None for the question with all that stands before an answer.
-            max_new_tokens: How much is generated behind it.
-        """
-        turns = [asking(picture, text)] + ([] if answer is None else [{"role": "assistant", "content": answer}])
-        fields = {"model": self.model, "messages": turns, self.max_tokens: max_new_tokens, **self.fixed}
-        return msgspec.json.encode(fields | {"prompt_logprobs": 0, "add_generation_prompt": answer is None})
+        held = way.fields(options) if way is not None else {}
+        return {"model": self.model, "messages": turns, self.max_tokens: room, **self.fixed, **held}
 
     def unwrapped(self, raw: str, options: Sequence[str]) -> str:
         """The option out of the JSON that was asked for; any other text as it came."""
