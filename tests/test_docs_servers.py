@@ -1,4 +1,4 @@
-"""docs/servers.md keeps its word: its settings are all there are, its Python runs, its tables are those of the code."""
+"""docs/servers.md keeps its word: its settings and its tables are those of the code, its Python runs."""
 
 import re
 from pathlib import Path
@@ -26,11 +26,8 @@ def test_every_setting_is_told_with_its_default() -> None:
     assert list(told) == list(ServerSettings.model_fields)
     for name, field in ServerSettings.model_fields.items():
         if isinstance(field.default, int | float | str):
-            assert (
-                told[name][0].strip("`") == f"{field.default:g}"
-                if not isinstance(field.default, str)
-                else field.default
-            )
+            default = field.default if isinstance(field.default, str) else f"{field.default:g}"
+            assert told[name][0].strip("`") == default
 
 
 def test_the_ways_to_hold_an_answer_are_those_of_the_code() -> None:

@@ -21,7 +21,7 @@ def limit() -> Passing:
     return Passing("slow down", is_limit=True)
 
 
-def test_the_limit_is_halved_once_for_all_that_were_under_way() -> None:
+def test_the_limit_falls_by_a_quarter_once_for_all_that_were_under_way() -> None:
     async def run() -> Pace:
         pace = Pace(16, 1.0, 0.1)
         async with anyio.create_task_group() as group:
@@ -30,25 +30,27 @@ def test_the_limit_is_halved_once_for_all_that_were_under_way() -> None:
         return pace
 
     pace = anyio.run(run)
-    assert (pace.limit, pace.slowed) == (8.0, 1)
+    assert (pace.limit, pace.slowed) == (12.0, 1)
 
 
-def test_the_limit_never_falls_below_one_and_grows_by_a_place_in_a_round() -> None:
+def test_the_limit_never_falls_below_one_and_grows_by_four_places_in_a_round() -> None:
     async def run() -> list[float]:
-        pace = Pace(4, 1.0, 0.1)
-        for _ in range(5):
+        pace = Pace(64, 1.0, 0.1)
+        for _ in range(40):
             await fail(pace, limit())
         seen = [pace.limit]
-        for _ in range(20):
+        for _ in range(600):
             async with pace.place():
                 pass
             seen.append(pace.limit)
         return seen
 
     seen = anyio.run(run)
-    assert seen[:3] == [1.0, 2.0, 2.5]
-    assert seen[-1] == 4.0
+    assert seen[:3] == [1.0, 5.0, 5.8]
     assert seen == sorted(seen)
+    assert seen[-1] == 64.0
+    near = next(k for k, one in enumerate(seen) if one >= 32)
+    assert 3.5 < seen[near + 32] - seen[near] < 4
 
 
 @pytest.mark.parametrize("fault", [Passing("500"), Refused(400, "no")])

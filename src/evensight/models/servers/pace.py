@@ -1,8 +1,9 @@
 """How fast a server is asked: what one request learns, that it is too fast, slows all of them.
 
-At most `limit` requests are under way. Where the server says that it is asked too often, the limit is halved (once
-for all requests that were under way then) and nobody asks before the time that it named; each answer gives a little
-back, a place after as many answers as there are places, so the limit follows what the server can take.
+At most `limit` requests are under way. Where the server says that it is asked too often, the limit falls by a quarter
+(once for all requests that were under way then) and nobody asks before the time that it named; each answer
+gives a little back, four places after as many answers as there are places, so the limit follows what the server can
+take.
 """
 
 import random
@@ -16,6 +17,7 @@ import anyio
 from evensight.models.servers.faults import Passing
 
 _LONGEST_BACKOFF_S = 30.0
+_KEPT, _GAIN = 0.75, 4.0
 _jitter = random.SystemRandom()
 
 Got = TypeVar("Got")
@@ -30,7 +32,7 @@ class Pace:
         longest_wait_s: The longest that is waited at a time, in seconds.
         first_wait_s: How long to wait after a first fault, about, in seconds.
         limit: How many at a time now.
-        slowed: How often the limit was halved.
+        slowed: How often the limit fell.
     """
 
     most: int
@@ -57,7 +59,7 @@ class Pace:
             except Passing as fault:
                 self._heed(fault, begun)
                 raise
-            self._set(min(self.most, self.limit + 1 / self.limit))
+            self._set(min(self.most, self.limit + _GAIN / self.limit))
 
     def wait_s(self, fault: Passing, n_before: int) -> float:
         """How long to wait after a fault that came after `n_before` others, in seconds.
@@ -73,7 +75,7 @@ class Pace:
     def _heed(self, fault: Passing, begun: int) -> None:
         if fault.is_limit and begun == self.slowed:
             self.slowed += 1
-            self._set(max(1.0, self.limit / 2))
+            self._set(max(1.0, self.limit * _KEPT))
         if fault.wait_s is not None:
             until = anyio.current_time() + min(self.longest_wait_s, fault.wait_s)
             self._closed_until = max(self._closed_until, until)
