@@ -156,26 +156,22 @@ def _ready(asked: Asked) -> _Question:
 def _as_they_come(portal: BlockingPortal, desk: _Desk, coming: Iterator[Asked], in_flight: int) -> Iterator[Answer]:
     """The answers; a question is drawn for each that was answered, and more until there are enough or one came."""
     done: SimpleQueue[Future[Answer]] = SimpleQueue()
-    under_way: set[Future[Answer]] = set()
-    try:
-        while True:
-            for asked in islice(coming, in_flight - len(under_way)):
-                future = portal.start_task_soon(desk.answer, _ready(asked))
-                under_way.add(future)
-                future.add_done_callback(done.put)
-                if not done.empty():
-                    break
-            if not under_way:
-                return
-            first = done.get()
-            under_way.remove(first)
-            if (error := first.exception()) is not None:
-                yield from _whole(done)
-                raise error
-            yield first.result()
-    finally:
-        for future in under_way:
-            future.cancel()
+    n_under_way = 0
+    while True:
+        for asked in islice(coming, in_flight - n_under_way):
+            future = portal.start_task_soon(desk.answer, _ready(asked))
+            n_under_way += 1
+            future.add_done_callback(done.put)
+            if not done.empty():
+                break
+        if not n_under_way:
+            return
+        first = done.get()
+        n_under_way -= 1
+        if (error := first.exception()) is not None:
+            yield from _whole(done)
+            raise error
+        yield first.result()
 
 
 def _whole(done: SimpleQueue[Future[Answer]]) -> Iterator[Answer]:
