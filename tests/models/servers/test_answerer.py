@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 
 from evensight.models.answering import Answer, Asked
-from evensight.models.servers.answerer import ServerAnswerer, connect
+from evensight.models.server import connect
+from evensight.models.servers.answerer import ServerAnswerer
 from evensight.models.servers.faults import ServerError
 from evensight.models.servers.settings import ServerSettings
 from faulty_server import certificate

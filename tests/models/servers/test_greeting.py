@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from evensight.models.answering import Asked
-from evensight.models.servers.answerer import ServerAnswerer, connect
+from evensight.models.server import connect
+from evensight.models.servers.answerer import ServerAnswerer
 from evensight.models.servers.faults import ServerError
 from evensight.models.servers.settings import ServerSettings
 from servers import Behaviour, Request, Say, ScriptedServer, completion, scripted

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from evensight.models.answering import Answer, Asked
-from evensight.models.servers.answerer import connect
+from evensight.models.server import connect
 from evensight.models.servers.faults import ServerError
 from evensight.models.servers.settings import ServerSettings
 from servers import Behaviour, Request, Say, completion, scripted

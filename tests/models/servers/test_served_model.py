@@ -21,7 +21,7 @@ from evensight.models.loading import LoadedModel
 from evensight.models.predict import Predictor
 from evensight.models.prompts import Prompter
 from evensight.models.scoring import Scorer
-from evensight.models.servers.answerer import connect
+from evensight.models.server import connect
 from evensight.models.servers.settings import ServerSettings
 from evensight.scenes.catalog import design
 from served_model import serving

@@ -123,5 +123,21 @@ def test_settings_that_cannot_be_are_told_in_one_line(values: dict[str, object],
 
 
 def test_torch_is_not_needed_to_ask_a_server() -> None:
-    code = "import sys, evensight.models.servers.answerer; sys.exit('torch' in sys.modules)"
+    code = "import sys, evensight.models.server, evensight.models.servers.answerer; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_missing_packages_are_one_line() -> None:
+    code = """
+import sys
+sys.modules["httpx2"] = None
+from evensight.errors import InputError
+from evensight.models.server import connect
+from evensight.models.servers.settings import ServerSettings
+try:
+    connect(ServerSettings(url="http://localhost:1"))
+except InputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "`httpx2` is not installed: install it with `pip install 'evensight[servers]'`\n"

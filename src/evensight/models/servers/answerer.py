@@ -186,12 +186,8 @@ def _whole(done: SimpleQueue[Future[Answer]]) -> Iterator[Answer]:
             yield answer
 
 
-def connect(settings: ServerSettings) -> ServerAnswerer:
-    """An answerer that knows its server: how it is spoken to, and that it answers.
-
-    Raises:
-        InputError: The URL or the key can't be used, or the server can't be asked so; the message is one line.
-    """
+def connect_here(settings: ServerSettings) -> ServerAnswerer:
+    """What `models.server.connect` gives."""
     base = base_url(settings.url)
     key = key_for(base)
     with start_blocking_portal() as portal:
