@@ -27,6 +27,7 @@ def test_every_setting_is_told_with_its_default() -> None:
     for name, field in ServerSettings.model_fields.items():
         if isinstance(field.default, int | float | str):
             default = field.default if isinstance(field.default, str) else f"{field.default:g}"
+            default = "on" if field.default is True else default
             assert told[name][0].strip("`") == default
 
 

@@ -1,10 +1,52 @@
-"""What passes between a set of questions and whatever answers them: a model here, or a server that holds one."""
+"""What is put to a model and what comes back: the one shape that all who answer have, models here and servers."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from PIL import Image
+
+from evensight.errors import one_of
+from evensight.runs import RunManifest
+
+GENERATION, OPTIONS, BOTH = "generation", "options", "both"
+WAYS = (GENERATION, OPTIONS, BOTH)
+"""How a model is asked: for words, for the likelihood of each option, or for both."""
+MAX_NEW_TOKENS = 15
+"""How long an answer may get, as in the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a model is asked.
+
+    Attributes:
+        by: One of `WAYS`. Questions without options are asked for words, whatever it is.
+        max_new_tokens: How many tokens an answer in words may have.
+        priors: Whether options are scored on a black image, too.
+
+    Raises:
+        InputError: `by` is no way.
+    """
+
+    by: str = GENERATION
+    max_new_tokens: int = MAX_NEW_TOKENS
+    priors: bool = True
+
+    def __post_init__(self) -> None:
+        if self.by not in WAYS:
+            raise one_of("the way of asking", self.by, WAYS)
+
+    @property
+    def scores(self) -> bool:
+        """Whether options are scored."""
+        return self.by != GENERATION
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What of it answers depend on, as JSON."""
+        words = {"max_new_tokens": self.max_new_tokens, "decoding": "greedy"}
+        return {"by": self.by, **words, **({"priors": self.priors} if self.scores else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,28 +55,29 @@ class Asked:
 
     Attributes:
         index: Its place in the set.
-        image: In RGB.
-        text: The prompt as the question has it.
+        image: The image, RGB.
+        text: The prompt, as the question has it.
         options: What may be answered; empty for open questions.
     """
 
     index: int
     image: Image.Image
     text: str
-    options: tuple[str, ...] = ()
+    options: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back.
+    """What came back for one question.
 
     Attributes:
         index: The question's place in the set.
-        raw: The text as it came.
-        option_scores: The log-likelihood of each option, in nats: the sum over its tokens and the end of the turn.
-        option_tokens: How many tokens each of these sums has.
-        option_priors: The same sums where the image is black.
-        fault: Why there is no answer; such a question is asked again when the run goes on.
+        raw: The text as it came; the option that scores best where nothing else was asked for.
+        option_scores: The log-likelihood of each option in nats, the sum over its tokens and the end, in the order
+            of the options; None where it wasn't asked for or there are no options.
+        option_tokens: How many tokens each sum has.
+        option_priors: The same sums for the question on a black image.
+        fault: Why there is no answer: such a question is asked again.
     """
 
     index: int
@@ -46,13 +89,49 @@ class Answer:
 
 
 class Answerer(Protocol):
-    """Answers questions."""
+    """Whoever answers questions."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What the manifest says of it: which model, and what is needed to repeat its answers."""
-        ...
+        """What goes into the manifest: what the model is, and what is needed to repeat it."""
+
+    @property
+    def row(self) -> Mapping[str, Any]:
+        """What each row of the results says of it: `model`, `adapter`, `processor`, `batch_size`."""
+
+    @property
+    def for_priors(self) -> "Answerer | None":
+        """Who scores options on black images; None where that isn't wanted, or comes with the answers."""
+
+    @property
+    def group_size(self) -> int:
+        """How many questions are answered together: they are answered again together, or not at all.
+
+        1 where no answer depends on what else is asked.
+        """
 
     def answers(self, asked: Iterable[Asked]) -> Iterator[Answer]:
-        """An answer to each question, once, in any order; draws lazily and holds a bounded number of images."""
-        ...
+        """The answers in any order, each question's once.
+
+        Draws from `asked` lazily, holding a bounded number of images. Those who answer in groups answer the first
+        `group_size` questions together, then the next, and give each group's answers without a break.
+        """
+
+
+class Subject(Protocol):
+    """Who is to be asked, known before anything is loaded or connected."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What its answers depend on beside the questions, as JSON: it goes into the run's configuration."""
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """The hashes of what it is made of, by name."""
+
+    @property
+    def training(self) -> RunManifest | None:
+        """The manifest of the run that trained it; None if none is known."""
+
+    def answerer(self) -> Answerer:
+        """Whoever answers for it, ready to be asked."""

@@ -1,14 +1,54 @@
 """The way in to a model at a server: what a command needs, with a line where the packages for HTTP are missing."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from evensight.errors import InputError
-from evensight.models.servers.settings import ServerSettings
+from evensight.models.answering import Way
+from evensight.models.servers.settings import ServerSettings, base_url
 
 if TYPE_CHECKING:
     from evensight.models.servers.answerer import ServerAnswerer
 
 _PACKAGES = ("anyio", "httpx2", "httpcore2")
+
+
+@dataclass(frozen=True)
+class ModelAtServer:
+    """A model that is asked at a server.
+
+    Attributes:
+        settings: Which server, and how.
+    """
+
+    settings: ServerSettings
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What its answers depend on beside the questions: not how fast it is asked, nor where if it has a name."""
+        settings = self.settings
+        way = Way(settings.by, settings.max_new_tokens, settings.priors)
+        extra = {"extra": dict(settings.extra)} if settings.extra else {}
+        return {"model": self._name, **way.config, "choice": settings.choice, **extra}
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """The model's name: a server tells no hashes."""
+        return {"model": f"server:{self._name}"}
+
+    @property
+    def training(self) -> None:
+        """Nothing is known of how it was trained."""
+        return
+
+    def answerer(self) -> "ServerAnswerer":
+        """The server, met."""
+        return connect(self.settings)
+
+    @property
+    def _name(self) -> str:
+        return self.settings.model or base_url(self.settings.url)
 
 
 def connect(settings: ServerSettings) -> "ServerAnswerer":

@@ -83,7 +83,7 @@ def test_a_picture_is_sent_to_the_pixel() -> None:
     noise = random.Random(5).randbytes(31 * 17 * 3)
     image = Image.frombytes("RGB", (31, 17), noise)
     with scripted() as server:
-        list(answerer(server).answers([Asked(0, image, "what?")]))
+        list(answerer(server).answers([Asked(0, image, "what?", ())]))
     assert server.asked[0].image.convert("RGB").tobytes() == noise
 
 

@@ -56,7 +56,7 @@ def test_a_model_that_is_named_is_not_looked_up() -> None:
 def test_the_longer_name_of_the_bound_is_used_where_the_server_insists() -> None:
     words = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
     with scripted(greets=refuses("max_tokens", words)) as server:
-        list(met(server, max_new_tokens=7).answers([Asked(0, Image.new("RGB", (8, 8)), "what?")]))
+        list(met(server, max_new_tokens=7).answers([Asked(0, Image.new("RGB", (8, 8)), "what?", ())]))
     assert "max_tokens" not in server.asked[0].body
     assert server.asked[0].body["max_completion_tokens"] == 7
 
@@ -71,7 +71,7 @@ def test_the_longer_name_of_the_bound_is_used_where_the_server_insists() -> None
 def test_what_a_server_does_not_take_is_left_out_and_told(name: str, words: str, facts: dict[str, Any]) -> None:
     with scripted(greets=refuses(name, words)) as server:
         asking = met(server)
-        list(asking.answers([Asked(0, Image.new("RGB", (8, 8)), "what?")]))
+        list(asking.answers([Asked(0, Image.new("RGB", (8, 8)), "what?", ())]))
     assert name not in server.asked[0].body
     assert asking.facts.items() >= facts.items()
 
@@ -145,7 +145,10 @@ WAYS = {
 def test_the_way_to_hold_an_answer_to_options_is_found_by_trying(way: str) -> None:
     with scripted(WAYS[way], greets=WAYS[way]) as server:
         asking = met(server, choice="require")
-        asked = [Asked(0, Image.new("RGB", (8, 8)), "where?", AREAS), Asked(1, Image.new("RGB", (8, 8)), "how many?")]
+        asked = [
+            Asked(0, Image.new("RGB", (8, 8)), "where?", AREAS),
+            Asked(1, Image.new("RGB", (8, 8)), "how many?", ()),
+        ]
         found = {answer.index: answer.raw for answer in asking.answers(asked)}
     assert asking.facts["choice"] == way
     assert found == {0: "bottom right", 1: "grey"}  # an open question has no options

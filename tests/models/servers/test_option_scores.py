@@ -42,34 +42,49 @@ def vllm(**shape: Any) -> Behaviour:
     return behaviour
 
 
-def scored(behaviour: Behaviour, greets: Behaviour | None = None, n: int = 1) -> tuple[list[Answer], int]:
-    """The answers to questions with a white image, and how many requests they took."""
+def scored(behaviour: Behaviour, greets: Behaviour | None = None) -> Answer:
+    """The answer to a question with a white image."""
     white = Image.new("RGB", (8, 8), (255, 255, 255))
     with scripted(behaviour, greets=greets or behaviour) as server:
         asking = connect(ServerSettings(url=server.base, by="both", in_flight=1, retries=1, first_wait_s=0.01))
-        found = list(asking.answers(Asked(k, white, "where is it?", OPTIONS) for k in range(n)))
-        return found, len(server.asked)
+        (answer,) = asking.answers([Asked(0, white, "where is it?", OPTIONS)])
+        return answer
 
 
 @pytest.mark.parametrize("newline", [True, False])
 def test_a_score_is_the_sum_over_the_options_tokens_and_the_end(newline: bool) -> None:
-    (answer,), _ = scored(vllm(newline=newline))
+    answer = scored(vllm(newline=newline))
     assert answer.raw == "left"
     assert answer.option_scores == pytest.approx((-1.0 - 0.5 - 0.125, -0.5 - 0.125, -2.0 - 0.25 - 0.125))
     assert answer.option_tokens == (3, 2, 3)
-    assert answer.option_priors == pytest.approx([nats - BLACK_NATS for nats in answer.option_scores or ()])
+    assert answer.option_priors is None
 
 
-def test_priors_of_a_question_are_asked_once() -> None:
-    found, n_requests = scored(vllm(), n=3)
-    assert len({answer.option_priors for answer in found}) == 1
-    assert n_requests == 3 * (1 + len(OPTIONS)) + (1 + len(OPTIONS))
+def test_asked_for_options_alone_the_best_is_the_answer_and_few_words_are_made() -> None:
+    white = Image.new("RGB", (8, 8), (255, 255, 255))
+    with scripted(vllm(), greets=vllm()) as server:
+        asking = connect(ServerSettings(url=server.base, by="options", in_flight=1))
+        (answer,) = asking.answers([Asked(0, white, "where is it?", OPTIONS[::2])])
+    assert answer.raw == "top left"
+    assert [request.body["max_tokens"] for request in server.asked] == [1, 1, 1]
+
+
+def test_priors_are_the_same_scores_on_black_images() -> None:
+    black = Image.new("RGB", (8, 8))
+    with scripted(vllm(), greets=vllm()) as server:
+        asking = connect(ServerSettings(url=server.base, by="both"))
+        assert asking.for_priors is not None
+        assert asking.for_priors.for_priors is None
+        (answer,) = asking.for_priors.answers([Asked(0, black, "where is it?", OPTIONS)])
+        assert connect(ServerSettings(url=server.base, by="both", priors=False)).for_priors is None
+        assert connect(ServerSettings(url=server.base)).for_priors is None
+    assert answer.option_scores == pytest.approx((-1.625 - BLACK_NATS, -0.625 - BLACK_NATS, -2.375 - BLACK_NATS))
 
 
 def test_an_open_question_has_no_scores() -> None:
     with scripted(vllm(), greets=vllm()) as server:
         asking = connect(ServerSettings(url=server.base, by="options"))
-        (answer,) = asking.answers([Asked(0, Image.new("RGB", (8, 8)), "how many?")])
+        (answer,) = asking.answers([Asked(0, Image.new("RGB", (8, 8)), "how many?", ())])
     assert answer == Answer(0, "left")
 
 
@@ -128,6 +143,6 @@ def ambiguous(request: Request, n: int) -> Say:
     ],
 )
 def test_a_score_that_would_be_wrong_is_a_fault(behaviour: Behaviour, fault: str) -> None:
-    (answer,), _ = scored(behaviour, vllm())
+    answer = scored(behaviour, vllm())
     assert answer.option_scores is None
     assert fault in (answer.fault or "")

@@ -16,7 +16,7 @@ from typing import Any
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from evensight.models.answering import Answer, Asked
+from evensight.models.answering import BOTH, GENERATION, OPTIONS, Answer, Asked
 from evensight.models.servers.connection import Connection, connected
 from evensight.models.servers.faults import Passing, Refused, ServerError, line
 from evensight.models.servers.greeting import CHAT, GREY, TEXT, Greeting, decoding
@@ -46,6 +46,23 @@ class ServerAnswerer:
     dialect: Dialect
     told: Mapping[str, str]
     ending: Ending | None = None
+
+    @property
+    def row(self) -> Mapping[str, Any]:
+        """What each row of the results says of who answered; questions go to a server one by one."""
+        return {"model": self.identity, "adapter": None, "processor": None, "batch_size": 1}
+
+    @property
+    def for_priors(self) -> "ServerAnswerer | None":
+        """Itself, asked for options alone; None where no priors are wanted."""
+        if self.ending is None or not self.settings.priors:
+            return None
+        return replace(self, settings=self.settings.model_copy(update={"by": OPTIONS, "priors": False}))
+
+    @property
+    def group_size(self) -> int:
+        """1: no answer depends on what else is asked."""
+        return 1
 
     @property
     def identity(self) -> str:
@@ -122,11 +139,13 @@ class _Desk:
             reply = await self.ask(dialect.body(question.picture, question.text, n_new, question.options))
             raw = dialect.unwrapped(reply.text, question.options)
             return Answer(question.index, self.connection.key.blotted(raw))
-        prompt = await self.ask(dialect.scored_prompt(question.picture, question.text, n_new, question.options))
+        words = given.settings.by == BOTH
+        body = dialect.scored_prompt(question.picture, question.text, *((n_new, question.options) if words else ()))
+        prompt = await self.ask(body)
         scores = await scorer.scores(question.picture, question.text, question.options, prompt)
-        priors = await scorer.prior(question.size_wh, question.text, question.options)
-        raw = self.connection.key.blotted(dialect.unwrapped(prompt.text, question.options))
-        return Answer(question.index, raw, scores.nats, scores.n_tokens, priors)
+        best = question.options[max(range(len(scores.nats)), key=scores.nats.__getitem__)]
+        raw = self.connection.key.blotted(dialect.unwrapped(prompt.text, question.options)) if words else best
+        return Answer(question.index, raw, scores.nats, scores.n_tokens)
 
     async def ask(self, body: bytes) -> Reply:
         """What the server replies to a request, asked again after faults that may pass."""
@@ -146,11 +165,10 @@ class _Question:
     picture: str
     text: str
     options: tuple[str, ...]
-    size_wh: tuple[int, int]
 
 
 def _ready(asked: Asked) -> _Question:
-    return _Question(asked.index, data_url(asked.image), asked.text, asked.options, asked.image.size)
+    return _Question(asked.index, data_url(asked.image), asked.text, asked.options)
 
 
 def _as_they_come(portal: BlockingPortal, desk: _Desk, coming: Iterator[Asked], in_flight: int) -> Iterator[Answer]:
@@ -203,7 +221,7 @@ async def _connect(settings: ServerSettings, base: str, key: Key) -> ServerAnswe
         dialect, told = await Greeting(connection, settings, pace).dialect()
         told = {name: key.blotted(value) for name, value in told.items()}
         answerer = ServerAnswerer(settings, base, key, dialect, told)
-        if settings.by == "generation":
+        if settings.by == GENERATION:
             return answerer
         desk = _Desk(answerer, connection, pace)
         return replace(answerer, ending=await ending(base, dialect, desk.ask, GREY, TEXT))

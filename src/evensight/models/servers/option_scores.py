@@ -9,18 +9,15 @@ once.
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
-
-from PIL import Image
 
 from evensight.models.servers.faults import Refused, ServerError
 from evensight.models.servers.replies import Reply
-from evensight.models.servers.requests import Dialect, data_url
+from evensight.models.servers.requests import Dialect
 
 _UNLIKE = ("quince 71", "walnut")
 _END = re.compile(r"<.+>|\[.+\]")
-_MOST_PRIORS = 4096
 _NO_WAY = (
     "can't score options: expected vLLM, which gives the likelihood of a prompt (`prompt_logprobs`); "
     "ask it by generation"
@@ -56,13 +53,11 @@ class OptionScorer:
         dialect: How it is spoken to.
         ask: Sends a body and gives the answer.
         ending: What stands behind an answer.
-        priors: What was found on black images, by question.
     """
 
     dialect: Dialect
     ask: Ask
     ending: Ending
-    priors: dict[tuple[str, tuple[str, ...], tuple[int, int]], tuple[float, ...]] = field(default_factory=dict)
 
     async def scores(self, picture: str, text: str, options: Sequence[str], prompt: Reply) -> Scores:
         """The options' scores; `prompt` is the answer to the question alone, with its tokens.
@@ -75,18 +70,6 @@ class OptionScorer:
         wholes = [_tokens(await self.ask(self.dialect.scored_answer(picture, text, option))) for option in options]
         rows = [self._said(before, whole) for whole in wholes]
         return Scores(tuple(sum(token.nats for token in row) for row in rows), tuple(map(len, rows)))
-
-    async def prior(self, size_wh: tuple[int, int], text: str, options: tuple[str, ...]) -> tuple[float, ...]:
-        """The options' scores where the image is black."""
-        key = (text, options, size_wh)
-        if key not in self.priors:
-            black = data_url(Image.new("RGB", size_wh))
-            prompt = await self.ask(self.dialect.scored_prompt(black, text))
-            found = (await self.scores(black, text, options, prompt)).nats
-            while len(self.priors) >= _MOST_PRIORS:
-                del self.priors[next(iter(self.priors))]
-            self.priors[key] = found
-        return self.priors[key]
 
     def _said(self, before: Sequence[_Token], whole: Sequence[_Token]) -> Sequence[_Token]:
         """The tokens of the answer and the one that ends it."""

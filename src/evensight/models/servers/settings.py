@@ -28,6 +28,7 @@ class ServerSettings(BaseModel):
         url: Where it is, with or without `/v1`: `http://localhost:8000`.
         model: What the server calls the model; None where it has just one.
         by: `generation` for free answers; `options` or `both` for the options' log-likelihoods as well.
+        priors: Whether options are scored on a black image, too.
         choice: Whether the server holds the answer to the options: `off` for free answers, `auto` where it can,
             `require` to stop where it can't.
         in_flight: How many questions are under way at a time, at most.
@@ -46,6 +47,7 @@ class ServerSettings(BaseModel):
     url: str
     model: str | None = Field(default=None, min_length=1)
     by: Literal["generation", "options", "both"] = "generation"
+    priors: bool = True
     choice: Literal["off", "auto", "require"] = "off"
     in_flight: int = Field(default=32, ge=1, le=1024)
     max_new_tokens: int = Field(default=15, ge=1)
