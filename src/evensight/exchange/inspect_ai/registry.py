@@ -51,6 +51,19 @@ def questions(data: str) -> Task:
     )
 
 
+def _over_cells(figure: Callable[[CellAnswers], float]) -> Metric:
+    """A figure of all answers by their cells; NaN where epochs were reduced to something between right and not."""
+
+    def over_cells(scores: list[SampleScore]) -> float:
+        values = [_FROM_LETTER(each.score.value) for each in scores]
+        if not values or not set(values) <= {0.0, 1.0}:
+            return float("nan")
+        cells = [(each.sample_metadata or {})["cell"] for each in scores]
+        return figure((cell, value == 1.0) for cell, value in zip(cells, values, strict=True))
+
+    return over_cells
+
+
 @metric
 def cell_std() -> Metric:
     """The standard deviation of the cells' accuracies."""
@@ -108,16 +121,3 @@ def _sample(each: Asked) -> Sample:
         target=each.row["answer"],
         metadata=each.row,
     )
-
-
-def _over_cells(figure: Callable[[CellAnswers], float]) -> Metric:
-    """A figure of all answers by their cells; NaN where epochs were reduced to something between right and not."""
-
-    def over_cells(scores: list[SampleScore]) -> float:
-        values = [_FROM_LETTER(each.score.value) for each in scores]
-        if not values or not set(values) <= {0.0, 1.0}:
-            return float("nan")
-        cells = [(each.sample_metadata or {})["cell"] for each in scores]
-        return figure((cell, value == 1.0) for cell, value in zip(cells, values, strict=True))
-
-    return over_cells
