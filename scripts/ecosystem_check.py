@@ -205,7 +205,7 @@ def transformers_model() -> Any:
     model = AutoModelForImageTextToText.from_pretrained(EMBEDDED_FOLDER).eval()
 
     @modelapi(name="embedded")
-    class Embedded(ModelAPI):  # type: ignore[misc, unused-ignore]
+    class Embedded(ModelAPI):
         async def generate(self, input: Any, tools: Any, tool_choice: Any, config: Any) -> ModelOutput:  # noqa: A002
             picture, text = input[0].content
             image = Image.open(io.BytesIO(base64.b64decode(picture.image.partition(",")[2]))).convert("RGB")

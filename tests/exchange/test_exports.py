@@ -329,7 +329,7 @@ def test_the_task_names_what_its_folder_has(exported: Callable[[str], Path], sto
 
 
 def row(task: str, options: list[str], answer: str, cell: str = "0,0") -> dict[str, Any]:
-    place = {"cell": cell, "area": "top left" if cell < "0,2" else "top center"}
+    place: dict[str, Any] = {"cell": cell, "area": "top left" if cell < "0,2" else "top center"}
     place |= {"picture": "p", "box_xyxy_px": [10, 20, 30, 40], "frame_wh_px": [100, 100]}
     return {"id": f"id-{cell}", "task": task, "question": "Where?", "options": options, "answer": answer, **place}
 

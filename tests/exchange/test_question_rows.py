@@ -29,7 +29,7 @@ ANSWERS = [
 
 def example() -> Example:
     asked = Question("absolute-position", "Where? Choose from [top left, left].", OPTIONS, "top left")
-    return Example("a", asked, Cell(2, 7), "top right", Box(1, 2, 4, 6), Frame(27, 30))
+    return Example("a", asked, Cell(2, 7), "top right", Box(1, 2, 4, 6), Frame(27, 90))
 
 
 def test_a_row_holds_plain_values() -> None:
@@ -43,7 +43,7 @@ def test_a_row_holds_plain_values() -> None:
         "cell": "2,7",
         "area": "top right",
         "box_xyxy_px": [1, 2, 4, 6],
-        "frame_wh_px": [27, 30],
+        "frame_wh_px": [27, 90],
     }
 
 
@@ -62,9 +62,9 @@ def test_a_row_is_all_that_scoring_needs(raw: str, outcome: Outcome, reading: st
 
 
 def test_a_point_is_right_in_the_box_of_the_row_on_the_frame_of_the_row() -> None:
-    row = question_row(example(), b"") | {"task": "point-1000", "options": [], "answer": "(93, 133)"}
-    # In thousandths of 27 x 30 pixels the box is from (37, 67) to (148, 200).
-    said = {"(40, 190)": Outcome.CORRECT, "(190, 40)": Outcome.WRONG, "there": Outcome.INVALID}
+    row = question_row(example(), b"") | {"task": "point-1000", "options": [], "answer": "(93, 44)"}
+    # In thousandths of 27 x 90 pixels the box is from (37, 22) to (148, 67).
+    said = {"(140, 60)": Outcome.CORRECT, "(60, 140)": Outcome.WRONG, "there": Outcome.INVALID}
     assert {raw: scored(row, raw) for raw in said} == said
 
 
@@ -77,7 +77,8 @@ def test_figures_over_cells() -> None:
 
 def test_cells_are_told_apart_wherever_their_answers_stand() -> None:
     mixed = ANSWERS[::2] + ANSWERS[1::2][::-1]
-    assert (worst_cell(mixed), cell_std(mixed)) == (worst_cell(ANSWERS), pytest.approx(cell_std(ANSWERS)))
+    assert worst_cell(mixed) == worst_cell(ANSWERS)
+    assert cell_std(mixed) == pytest.approx(cell_std(ANSWERS))
 
 
 def test_the_noise_can_t_be_taken_out_of_single_answers() -> None:
