@@ -61,7 +61,7 @@ placing: $(READY)  ## draw where photographs have their objects, for docs/photos
 exports:  ## have LLaMA-Factory, ms-swift, lmms-eval and others load exported sets, in .venv-exports
 	PYTHON="$(PYTHON)" sh scripts/exports.sh .venv-exports
 
-ecosystem:  ## have lmms-eval and inspect_ai run a set and score as evensight does, in .venv-ecosystem (about 5 minutes)
+ecosystem:  ## have lmms-eval and inspect_ai run a set and score as evensight does, in .venv-ecosystem
 	PYTHON="$(PYTHON)" sh scripts/ecosystem.sh .venv-ecosystem
 
 ray:  ## store a set with two workers of a Ray cluster, one of them killed, in .venv-ray
