@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing exports ray seeds clean
+.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing exports ecosystem ray seeds clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ placing: $(READY)  ## draw where photographs have their objects, for docs/photos
 exports:  ## have LLaMA-Factory, ms-swift, lmms-eval and others load exported sets, in .venv-exports
 	PYTHON="$(PYTHON)" sh scripts/exports.sh .venv-exports
 
+ecosystem:  ## have lmms-eval and inspect_ai run a set and score as evensight does, in .venv-ecosystem
+	PYTHON="$(PYTHON)" sh scripts/ecosystem.sh .venv-ecosystem
+
 ray:  ## store a set with two workers of a Ray cluster, one of them killed, in .venv-ray
 	PYTHON="$(PYTHON)" sh scripts/ray.sh .venv-ray
 
@@ -71,4 +74,4 @@ seeds: $(READY)  ## the demo over 3 seeds; writes docs/seeds.md (about 12 minute
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/seeds.py --out runs/seeds --table docs/seeds.md
 
 clean:  ## remove the environment and the caches, never runs/
-	rm -rf $(VENV) .venv-exports .venv-ray .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-exports .venv-ecosystem .venv-ray .pytest_cache .mypy_cache .ruff_cache .hypothesis

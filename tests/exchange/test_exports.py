@@ -12,13 +12,14 @@ from PIL import Image
 from typer.testing import CliRunner
 from typing_extensions import override
 
-from evensight.annotations import PAPER_GRID, Box, Cell, Frame, Object
+from evensight.annotations import AREAS, PAPER_GRID, Box, Cell, Frame, Object
 from evensight.coco.reading import read_split
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.exchange.export import FORMATS, export
-from evensight.exchange.exports.lmms_eval_task import accuracy, process_results, scored, worst_cell
+from evensight.exchange.exports.lmms_eval_task import accuracy, cell_std, cell_std_true, process_results, worst_cell
+from evensight.exchange.question_rows import scored
 from evensight.questions.parsing import Outcome
 from evensight.questions.tasks import Question
 from evensight.scenes.catalog import design
@@ -317,15 +318,20 @@ def test_the_task_names_what_its_folder_has(exported: Callable[[str], Path], sto
     assert all(callable(utils[name.removeprefix("utils.")]) for name in called)
     rows = pq.read_table(folder / "data.parquet").to_pylist()
     given = {metric["metric"] for metric in task["metric_list"]}
-    assert set(utils["process_results"](rows[0], ["center"])) == given
+    areas = {f"accuracy_{area.replace(' ', '_')}" for area in AREAS}
+    assert given == {"accuracy", "invalid", "cell_std", "cell_std_true", "worst_cell"} | areas
+    for each in rows:
+        own = f"accuracy_{each['area'].replace(' ', '_')}"
+        assert set(utils["process_results"](each, ["center"])) == given - areas | {own}
     assert rows[3][task["doc_to_target"]] == stored[3].question.answer
     assert [row["question"] for row in rows] == [each.question.text for each in stored]
     assert rows[0]["image"]["bytes"] == stored.encoded(0)
 
 
 def row(task: str, options: list[str], answer: str, cell: str = "0,0") -> dict[str, Any]:
-    place = {"cell": cell, "picture": "p", "box_xyxy_px": [10, 20, 30, 40], "frame_wh_px": [100, 100]}
-    return {"task": task, "question": "Where?", "options": options, "answer": answer, **place}
+    place: dict[str, Any] = {"cell": cell, "area": "top left" if cell < "0,2" else "top center"}
+    place |= {"picture": "p", "box_xyxy_px": [10, 20, 30, 40], "frame_wh_px": [100, 100]}
+    return {"id": f"id-{cell}", "task": task, "question": "Where?", "options": options, "answer": answer, **place}
 
 
 @pytest.mark.parametrize(
@@ -369,10 +375,26 @@ def test_the_figures_of_a_task() -> None:
     results = [
         process_results(row("column-position", ["left", "right"], "left", cell), [raw]) for cell, raw in answers
     ]
-    assert accuracy([result["accuracy"] for result in results]) == 4 / 6
-    assert accuracy([result["invalid"] for result in results]) == 1 / 6
-    assert worst_cell([result["worst_cell"] for result in results]) == 1 / 2
+    assert accuracy(items(results, "accuracy")) == 4 / 6
+    assert accuracy(items(results, "invalid")) == 1 / 6
+    assert accuracy(items(results, "accuracy_top_left")) == 3 / 5
+    assert accuracy(items(results, "accuracy_top_center")) == 1
+    assert worst_cell(items(results, "worst_cell")) == 1 / 2
+    # The cells' accuracies are 1/2, 2/3 and 1: mean 13/18; off by -4/18, -1/18 and 5/18.
+    assert cell_std(items(results, "cell_std")) == pytest.approx((42 / 3) ** 0.5 / 18)
+    # Of the two cells with more than one question: the variance between, 1/72, is less than the noise within.
+    assert cell_std_true(items(results, "cell_std_true")) == 0
     assert all("score" not in result["worst_cell"] for result in results)  # else lmms-eval takes its mean's error
+
+
+def items(results: list[dict[str, dict[str, Any]]], metric: str) -> list[dict[str, Any]]:
+    """What lmms-eval hands to a metric's aggregation."""
+    return [result[metric] for result in results if metric in result]
+
+
+def test_the_log_of_samples_will_have_the_id_and_the_outcome() -> None:
+    given = process_results(row("column-position", ["left", "right"], "left", "0,1"), ["what?"])["accuracy"]
+    assert given == {"id": "id-0,1", "outcome": "invalid", "score": 0.0, "picture": "p"}
 
 
 # COCO

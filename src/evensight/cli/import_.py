@@ -43,3 +43,24 @@ def civet(
     )
     for reason, left_out in notes["left_out"].items():
         typer.echo(f"  left out: {left_out['n']} x {reason} (first: {', '.join(left_out['first'])})", err=True)
+
+
+@import_.command()
+def answers(
+    log: Annotated[
+        Path, typer.Argument(help="A log of inspect_ai (.eval, .json) or lmms-eval's log of samples (.jsonl).")
+    ],
+    out: Annotated[Path, typer.Option(help="The JSON Lines file to write, with `id` and `answer`.")],
+) -> None:
+    """Takes the raw answers out of another harness's log of one of our sets, to be scored by evensight.
+
+    Example: `evensight import answers logs/civet-test.eval --out answers.jsonl`
+    """
+    from evensight.exchange.answers import read_log, write_answers
+
+    found = read_log(log)
+    write_answers(found.answers, out)
+    typer.echo(f"{out}: {len(found.answers):,} answers")
+    if found.unanswered:
+        named = ", ".join(found.unanswered[:5])
+        typer.echo(f"  without an answer: {len(found.unanswered):,} (first: {named})", err=True)

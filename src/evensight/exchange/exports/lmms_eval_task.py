@@ -1,18 +1,18 @@
 """What lmms-eval calls for an exported task: the picture, the words, the score of an answer, and the figures.
 
-The scoring is evaluation's own (`questions.parsing`); an answer that names no option, or two, or leaves doubt which
-one it means, is invalid, which counts as not correct and is reported beside it.
+The scoring is evaluation's own (`exchange.question_rows`). What `process_results` gives for a metric goes to the
+metric's aggregation; a metric of one area is given by the questions of that area alone. lmms-eval's log of samples
+leaves out a question's row, so `accuracy` carries its id along, by which `exchange.answers` reads the log back.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
 
-from evensight.annotations import Box, Frame
-from evensight.questions.parsing import Outcome, outcome
-from evensight.questions.tasks import Question
+from evensight.exchange import question_rows
+from evensight.exchange.question_rows import scored
+from evensight.questions.parsing import Outcome
 
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Image.Image]:
@@ -25,21 +25,25 @@ def doc_to_text(doc: Mapping[str, Any]) -> str:
     return str(doc["question"])
 
 
-def scored(doc: Mapping[str, Any], raw: str) -> Outcome:
-    """What became of an answer to a row's question."""
-    question = Question(doc["task"], doc["question"], tuple(doc["options"]), doc["answer"])
-    return outcome(raw, question, Box(*doc["box_xyxy_px"]), Frame(*doc["frame_wh_px"]))
-
-
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, dict[str, Any]]:
     """An answer's contribution to each metric; `score` is 0 or 1, `picture` the cluster that it is in."""
     found = scored(doc, results[0])
-    correct = float(found is Outcome.CORRECT)
+    is_correct = found is Outcome.CORRECT
+    share = {"score": float(is_correct), "picture": doc["picture"]}
+    in_cell = {"correct": is_correct, "cell": doc["cell"]}
     return {
-        "accuracy": {"score": correct, "picture": doc["picture"], "outcome": found.value},
+        "accuracy": {"id": doc["id"], "outcome": found.value, **share},
         "invalid": {"score": float(found is Outcome.INVALID), "picture": doc["picture"]},
-        "worst_cell": {"correct": correct, "cell": doc["cell"]},
+        "cell_std": in_cell,
+        "cell_std_true": in_cell,
+        "worst_cell": in_cell,
+        area_metric(doc["area"]): share,
     }
+
+
+def area_metric(area: str) -> str:
+    """The name of the metric that is the accuracy in an area."""
+    return f"accuracy_{area.replace(' ', '_')}"
 
 
 def accuracy(items: Sequence[Mapping[str, Any]]) -> float:
@@ -47,9 +51,20 @@ def accuracy(items: Sequence[Mapping[str, Any]]) -> float:
     return float(sum(item["score"] for item in items) / len(items))
 
 
+def cell_std(items: Sequence[Mapping[str, Any]]) -> float:
+    """The standard deviation of the cells' accuracies."""
+    return question_rows.cell_std(_in_cells(items))
+
+
+def cell_std_true(items: Sequence[Mapping[str, Any]]) -> float:
+    """The same with the noise of few questions a cell taken out."""
+    return question_rows.cell_std_true(_in_cells(items))
+
+
 def worst_cell(items: Sequence[Mapping[str, Any]]) -> float:
     """The accuracy in the cell where it is lowest, of the cells that were asked about."""
-    by_cell: dict[str, list[float]] = defaultdict(list)
-    for item in items:
-        by_cell[item["cell"]].append(item["correct"])
-    return min(sum(scores) / len(scores) for scores in by_cell.values())
+    return question_rows.worst_cell(_in_cells(items))
+
+
+def _in_cells(items: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, bool]]:
+    return ((item["cell"], item["correct"]) for item in items)

@@ -1,0 +1,1 @@
+"""The task, scorers and metrics that `inspect eval evensight/questions` runs."""
