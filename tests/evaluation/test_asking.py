@@ -25,7 +25,6 @@ from evensight.models.answering import BOTH, GENERATION, OPTIONS, Answer, Asked,
 from evensight.models.asked_here import ModelHere
 from evensight.models.loading import load
 from evensight.models.scoring import Scorer
-from evensight.models.subjects import Elsewhere
 from evensight.runs import hash_files
 from evensight.scenes.compose import SceneDesign
 from evensight.storage.stored import store
@@ -46,10 +45,18 @@ class Somebody:
     seen: list[int] = field(default_factory=list)
 
     facts: Mapping[str, Any] = field(default_factory=lambda: {"model": "made"})
+    row: Mapping[str, Any] = field(
+        default_factory=lambda: {"model": "made", "adapter": None, "processor": None, "batch_size": 1}
+    )
+    for_priors: None = None
+    group_size: int = 1
 
-    @property
-    def subject(self) -> Elsewhere:
-        return Elsewhere("made", {"server": "made"}, {"model": "made"}, self)
+    config: Mapping[str, Any] = field(default_factory=lambda: {"server": "made"})
+    inputs: Mapping[str, str] = field(default_factory=lambda: {"model": "made"})
+    training: None = None
+
+    def answerer(self) -> "Somebody":
+        return self
 
     def answers(self, asked: Iterable[Asked]) -> Iterator[Answer]:
         some = list(asked)
@@ -78,8 +85,8 @@ def by_both(tmp_path_factory: pytest.TempPathFactory, few: ExampleSet) -> Path:
 
 def test_the_order_of_answers_changes_no_byte(few: ExampleSet, tmp_path: Path) -> None:
     one, other = (Somebody(reversed=turned) for turned in (False, True))
-    evaluate_subject(one.subject, few, tmp_path / "one")
-    evaluate_subject(other.subject, few, tmp_path / "other")
+    evaluate_subject(one, few, tmp_path / "one")
+    evaluate_subject(other, few, tmp_path / "other")
     assert one.seen == other.seen[::-1] == list(range(27))
     assert hash_files(tmp_path / "one") == hash_files(tmp_path / "other")
     assert read_results(tmp_path / "one").column("raw") == [AREAS[k % 9] for k in range(27)]
@@ -87,21 +94,21 @@ def test_the_order_of_answers_changes_no_byte(few: ExampleSet, tmp_path: Path) -
 
 def test_faults_are_counted_and_asked_again_alone(few: ExampleSet, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"2 of 27 questions .* no answer \(question 3: HTTP 503\)"):
-        evaluate_subject(Somebody(fails_on=frozenset({3, 20})).subject, few, tmp_path / "run")
+        evaluate_subject(Somebody(fails_on=frozenset({3, 20})), few, tmp_path / "run")
     again = Somebody()
-    evaluate_subject(again.subject, few, tmp_path / "run")
+    evaluate_subject(again, few, tmp_path / "run")
     assert again.seen == [3, 20]
-    evaluate_subject(Somebody().subject, few, tmp_path / "undisturbed")
+    evaluate_subject(Somebody(), few, tmp_path / "undisturbed")
     assert hash_files(tmp_path / "run") == hash_files(tmp_path / "undisturbed")
 
 
 def test_an_interrupted_run_can_be_read(few: ExampleSet, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        evaluate_subject(Somebody(stops_after=9, fails_on=frozenset({2})).subject, few, tmp_path / "run")
+        evaluate_subject(Somebody(stops_after=9, fails_on=frozenset({2})), few, tmp_path / "run")
     with pytest.raises(InputError, match="half written"):
         read_results(tmp_path / "run")
     so_far = read_results(tmp_path / "run", partial=True)
-    evaluate_subject(Somebody().subject, few, tmp_path / "run")
+    evaluate_subject(Somebody(), few, tmp_path / "run")
     whole = read_results(tmp_path / "run", partial=True)
     assert so_far.table.equals(whole.table.take([0, 1, 3, 4, 5, 6, 7, 8]))
     assert whole.table.num_rows == 27

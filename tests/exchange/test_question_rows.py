@@ -14,7 +14,7 @@ from evensight.exchange.question_rows import (
     scored,
     worst_cell,
 )
-from evensight.models import predict
+from evensight.models import answering
 from evensight.questions.parsing import Outcome
 from evensight.questions.tasks import Question
 
@@ -86,4 +86,4 @@ def test_the_noise_can_t_be_taken_out_of_single_answers() -> None:
 
 
 def test_answers_may_be_as_long_as_in_evaluation() -> None:
-    assert MAX_NEW_TOKENS == predict.MAX_NEW_TOKENS
+    assert MAX_NEW_TOKENS == answering.MAX_NEW_TOKENS

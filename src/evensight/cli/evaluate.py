@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,10 +16,23 @@ class By(StrEnum):
     BOTH = "both"
 
 
+class Choice(StrEnum):
+    """Whether a server holds answers to the options."""
+
+    OFF = "off"
+    AUTO = "auto"
+    REQUIRE = "require"
+
+
 def evaluate(
-    model: Annotated[str, typer.Option(help="`embedded`, a local folder, or a Hub id (OWNER/NAME[@REVISION]).")],
     data: Annotated[Path, typer.Option(help="A stored set.")],
     out: Annotated[Path, typer.Option(help="The run folder to make.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="`embedded`, a local folder, or a Hub id (OWNER/NAME[@REVISION]); with --server its name there."
+        ),
+    ] = None,
     adapter: Annotated[
         Path | None, typer.Option(help="An adapter to put on it: a fine-tuning run or a PEFT folder.")
     ] = None,
@@ -48,12 +61,30 @@ def evaluate(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run code of the checkpoint; it takes OWNER/NAME@COMMIT.")
     ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Ask the model at this OpenAI-compatible server; its key comes from EVENSIGHT_API_KEY.",
+        ),
+    ] = None,
+    in_flight: Annotated[
+        int, typer.Option(help="How many questions are under way at a server at a time.", min=1, max=1024)
+    ] = 32,
+    choice: Annotated[
+        Choice, typer.Option(help="Have the server hold answers to the options: never, where it can, or must.")
+    ] = Choice.OFF,
+    retries: Annotated[int, typer.Option(help="How often a server is asked again after a fault.", min=0, max=20)] = 5,
+    timeout: Annotated[float, typer.Option(help="How many seconds a server's answer may take.", min=0.1)] = 120.0,
+    extra: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Further fields of each request to a server.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")] = False,
 ) -> None:
     """Asks a model every question of a set and tells where it is right.
 
     When it was killed, the same command asks what is missing, and no question twice. Several devices:
-    `accelerate launch -m evensight evaluate ...`.
+    `accelerate launch -m evensight evaluate ...`. A server: docs/servers.md.
 
     Example: `evensight evaluate --model embedded --data data/civet-test --out runs/base`
     """
@@ -66,7 +97,7 @@ def evaluate(
     from evensight.models.answering import Way
     from evensight.models.hub import code_allowed
     from evensight.models.processes import processes
-    from evensight.models.subjects import subject_of
+    from evensight.models.subjects import model_at_server, model_here
     from evensight.reports.tables import headline_table
     from evensight.storage.stored import StoredExamples
 
@@ -76,7 +107,12 @@ def evaluate(
     controls = () if no_controls else control or None
     way = Way(by.value, max_new_tokens, priors)
     with code_allowed(allow_code):
-        subject = subject_of(model, adapter, batch_size, way)
+        if server is None:
+            subject = model_here(model, adapter, batch_size, way)
+        else:
+            speed = {"in_flight": in_flight, "retries": retries, "timeout_s": timeout}
+            more = {"choice": choice.value, "extra": _fields(extra), **speed}
+            subject = model_at_server(server, model, adapter, way, more)
         manifest = run(subject, examples, out, controls=controls, allow_trained_on=allow_trained_on)
     if not processes().is_main:
         return
@@ -87,3 +123,17 @@ def evaluate(
         typer.echo(json.dumps(summary.as_json(), ensure_ascii=False, allow_nan=False))
     else:
         Console().print(headline_table([(out.name, examples.info.name, summary)]))
+
+
+def _fields(extra: str | None) -> Any:
+    """The fields that `--extra` gives.
+
+    Raises:
+        InputError: It is no JSON.
+    """
+    from evensight.errors import InputError
+
+    try:
+        return json.loads(extra or "{}")
+    except ValueError as error:
+        raise InputError(f'`--extra` is no JSON: expected an object such as {{"top_k": 1}}, got {extra!r}') from error

@@ -30,9 +30,9 @@ from evensight.evaluation.apart import check_not_trained_on
 from evensight.evaluation.asking import ask, priors_of, questions_of
 from evensight.evaluation.results import RESULTS_NAME, Results, control_file
 from evensight.evaluation.summary import summarise
-from evensight.models.answering import Answerer, Subject
-from evensight.models.asked_here import ModelHere
+from evensight.models.answering import Answerer, Subject, Way
 from evensight.models.processes import Processes, processes
+from evensight.models.subjects import model_here
 from evensight.runs import RunFolder, RunManifest, atomic_file, fingerprint, hash_files, write_json
 
 PICTURES_PER_AREA = 3
@@ -64,7 +64,7 @@ def evaluate(
         controls: As in `evaluate_subject`.
         replace: Whether a finished run of another configuration there may be thrown away.
     """
-    subject = ModelHere(model_name, adapter, batch_size)
+    subject = model_here(model_name, adapter, batch_size, Way())
     return evaluate_subject(subject, examples, out, controls=controls, replace=replace)
 
 

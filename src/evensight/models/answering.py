@@ -88,23 +88,12 @@ class Answer:
     fault: str | None = None
 
 
-class Answering(Protocol):
-    """What somebody who answers questions has at least."""
+class Answerer(Protocol):
+    """Whoever answers questions, with what a run has to know of them."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """What goes into the manifest: what the model is, and what is needed to repeat it."""
-
-    def answers(self, asked: Iterable[Asked]) -> Iterator[Answer]:
-        """The answers in any order, each question's once; draws lazily, holding a bounded number of images."""
-
-
-class Answerer(Answering, Protocol):
-    """Whoever answers questions, with what a run has to know of them.
-
-    Those who answer in groups answer the first `group_size` questions together, then the next, and give each group's
-    answers without a break.
-    """
 
     @property
     def row(self) -> Mapping[str, Any]:
@@ -119,6 +108,13 @@ class Answerer(Answering, Protocol):
         """How many questions are answered together: they are answered again together, or not at all.
 
         1 where no answer depends on what else is asked.
+        """
+
+    def answers(self, asked: Iterable[Asked]) -> Iterator[Answer]:
+        """The answers in any order, each question's once.
+
+        Draws from `asked` lazily, holding a bounded number of images. Those who answer in groups answer the first
+        `group_size` questions together, then the next, and give each group's answers without a break.
         """
 
 

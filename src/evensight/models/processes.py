@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
-
 from evensight.errors import InputError
 
 Value = TypeVar("Value")
@@ -95,6 +93,8 @@ def processes() -> Processes:
 
     state = PartialState(cpu=os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes"))
     if state.device.type == "cuda":
+        import torch
+
         torch.cuda.set_device(state.device)
     return Processes(state.process_index, state.num_processes)
 

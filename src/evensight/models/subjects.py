@@ -1,75 +1,55 @@
 """Who is asked, by what the user gave: the one place where that is chosen."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evensight.models.answering import Answer, Answering, Asked, Subject, Way
-from evensight.runs import RunManifest
+from evensight.errors import InputError
+from evensight.models.answering import Subject, Way
+from evensight.settings import checked
 
 
-def subject_of(model: str, adapter: Path | None, batch_size: int, way: Way) -> Subject:
-    """Who is asked.
+def model_here(model: str | None, adapter: Path | None, batch_size: int, way: Way) -> Subject:
+    """A model of transformers that is loaded here.
 
     Args:
         model: `embedded`, a local folder, or a Hub id.
         adapter: An adapter to put on it.
         batch_size: How many questions are asked at a time.
         way: How it is asked.
+
+    Raises:
+        InputError: No model is named.
     """
     from evensight.models.asked_here import ModelHere
 
+    if model is None:
+        raise InputError("there is nobody to ask: name a model with `--model`, or a server with `--server URL`")
     return ModelHere(model, adapter, batch_size, way)
 
 
-@dataclass(frozen=True)
-class Elsewhere:
-    """Somebody who is there already and answers each question by itself, such as a server.
+def model_at_server(url: str, model: str | None, adapter: Path | None, way: Way, more: Mapping[str, Any]) -> Subject:
+    """A model that a server has; it isn't met yet.
 
-    Attributes:
-        name: What the model is called in the results.
-        config: What the answers depend on beside the questions and the model.
-        inputs: What identifies the model.
-        connected: Whoever answers.
-        of_priors: Whoever scores options on black images, the same one perhaps; None where that isn't wanted.
+    Args:
+        url: The server's.
+        model: What the server calls the model; None where it has just one.
+        adapter: Must be None: what a server serves is put together there.
+        way: How it is asked.
+        more: Further settings of `ServerSettings`.
+
+    Raises:
+        InputError: A setting is unknown or out of range, an adapter is given, or several processes are to ask.
     """
+    from evensight.models.processes import processes
+    from evensight.models.server import ModelAtServer
+    from evensight.models.servers.settings import ServerSettings
 
-    name: str
-    config: Mapping[str, Any]
-    inputs: Mapping[str, str]
-    connected: Answering
-    of_priors: Answering | None = None
-
-    @property
-    def training(self) -> RunManifest | None:
-        """Nothing is known of it."""
-        return None
-
-    def answerer(self) -> "Elsewhere":
-        """Itself."""
-        return self
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """What goes into the manifest."""
-        return self.connected.facts
-
-    @property
-    def row(self) -> Mapping[str, Any]:
-        """What each row of the results says of it."""
-        return {"model": self.name, "adapter": None, "processor": None, "batch_size": self.group_size}
-
-    @property
-    def group_size(self) -> int:
-        """One: no answer depends on what else is asked."""
-        return 1
-
-    @property
-    def for_priors(self) -> "Elsewhere | None":
-        """Whoever scores options on black images."""
-        return None if self.of_priors is None else Elsewhere(self.name, self.config, self.inputs, self.of_priors)
-
-    def answers(self, asked: Iterable[Asked]) -> Iterator[Answer]:
-        """The answers in any order."""
-        return self.connected.answers(asked)
+    if adapter is not None:
+        raise InputError(
+            "`--adapter` can't be put on a model at a server: serve it with the adapter, and name that with `--model`"
+        )
+    if processes().n > 1:
+        raise InputError("a server is asked by one process: leave out `accelerate launch`, and raise `--in-flight`")
+    given = {"url": url, "model": model, "by": way.by, "priors": way.priors, "max_new_tokens": way.max_new_tokens}
+    return ModelAtServer(checked(ServerSettings, {**given, **more}, "the options"))
