@@ -36,6 +36,7 @@ from askers import (
     NINE,
     PLAIN,
     PRIORS,
+    READ,
     SCORES,
     WITHOUT_LAST,
     WITHOUT_STEPS,
@@ -164,19 +165,26 @@ def _cpu_table(rows: Sequence[Row], n: int) -> list[str]:
         f"{n:,} questions of `{DESIGN}` at {SIZE_PX} px, the embedded model, one core; evensight and `generate` "
         f"in batches of {BATCH}. *Options* are the exact scores of all nine.",
         "",
-        f"| way | ms a question | x {GROUP_4} | x {PLAIN} | right | {' | '.join(ELSEWHERE)} |",
-        "|---|---:|---:|---:|---:|" + "---:|" * len(ELSEWHERE),
+        f"| way | ms a question | of it pictures | encoding | the rest | x {GROUP_4} | x {PLAIN} | right "
+        f"| {' | '.join(ELSEWHERE)} |",
+        "|---|" + "---:|" * (7 + len(ELSEWHERE)),
     ]
     for row in rows:
         ratios = [f"{ms[other] / row['ms']:.2f}" for other in (GROUP_4, PLAIN)]
         shares = [f"{row[name]:.2%}" if name in row else "" for name in ELSEWHERE]
-        cells = [row["way"], f"{row['ms']:.2f}", *ratios, f"{row['accuracy']:.1%}", *shares]
+        apart = [row["ms"] * row[name] for name in ("pictures", "encoding")]
+        times = [f"{part:.2f}" for part in (row["ms"], *apart, row["ms"] - sum(apart))]
+        right = "" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
+        cells = [row["way"], *times, *ratios, right, *shares]
         lines.append(f"| {' | '.join(cells)} |")
     gains = ((WITHOUT_TREES, SCORES), (WITHOUT_LAST, SCORES), (WITHOUT_STEPS, WORDS))
     lines += ["", "## What each trick brings", "", "| without it | gain |", "|---|---:|"]
     lines += [f"| {without} | {ms[without] / ms[whole]:.2f}x |" for without, whole in gains]
     apart = ms[SCORES] + ms[WORDS]
     more = (
+        f"Each question has to be encoded and read once, which takes {ms[READ]:.2f} ms: no exact way can take less, "
+        f"and {ms[GROUP_4] / ms[READ]:.2f}x as fast as {GROUP_4} is the most that can be. Options take "
+        f"{ms[SCORES] / ms[READ]:.2f}x of it, words {ms[WORDS] / ms[READ]:.2f}x, with all that a run writes. "
         f"Words and options from one reading of the prompt take {ms[BOTH_WAYS] / ms[SCORES]:.2f}x what options take, "
         f"and {ms[BOTH_WAYS] / apart:.2f}x of both apart. Priors, the same questions on black images, make it "
         f"{ms[PRIORS] / ms[SCORES]:.2f}x."

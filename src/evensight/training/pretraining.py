@@ -55,7 +55,7 @@ from evensight.training.seeing import Seeing, SeenPatches
 from evensight.training.trainer import Surroundings, TrainingConfig, Upkeep, fit_batches
 
 FINETUNE_SETTINGS: Mapping[str, Any] = {
-    "epochs": 6.0,
+    "epochs": 8.0,
     "batch_size": 32,
     "learning_rate": 2e-3,
     "adam_beta2": 0.98,
