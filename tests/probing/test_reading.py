@@ -128,7 +128,9 @@ def test_an_adapter_is_read_as_well(tiny: Tiny) -> None:
 
     loaded = tiny.fresh()
     before = read(loaded, ("last", "image"))
-    adapted = get_peft_model(loaded.model, LoraConfig(target_modules=r".*layers\.0\..*v_proj", init_lora_weights=False))
+    adapted = get_peft_model(
+        loaded.model, LoraConfig(target_modules=r".*layers\.0\..*v_proj", init_lora_weights=False)
+    )
     after = read(LoadedModel(loaded.name, adapted.eval(), loaded.processor, loaded.hashes), ("last", "image"))
     change = (after.by_part["language"] - before.by_part["language"]).abs().amax(dim=(0, 2, 3))
     assert change[1:].min() > 1e-4

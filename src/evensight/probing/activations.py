@@ -1,8 +1,8 @@
-"""States of a whole set on the disk: read once, in chunks that are whole or not there, known by a hash of all they are.
+"""States of a whole set on the disk: read once, in whole chunks, known by a hash of all that they depend on.
 
-Each chunk is a safetensors file of its own, written whole, and holds whole batches; so a reader that was killed goes on
-with the first chunk that is missing and ends with the same bytes, and never more than a chunk is in memory. They lie
-in the folder for caches, where whoever deletes them waits for them once more.
+Each chunk is a safetensors file of its own, written whole, and holds whole batches; so a reader that was killed
+goes on with the first chunk that is missing and ends with the same bytes, and never more than a chunk is in memory.
+They lie in the folder for caches, where whoever deletes them waits for them once more.
 """
 
 import hashlib
@@ -233,16 +233,16 @@ def _known_layout(folder: Path, n: int) -> Layout | None:
     return layout if layout.n == n else None
 
 
-def _layout(
-    reader: StateReader, examples: ExampleSet, folder: Path, batch_size: int
-) -> Layout:
+def _layout(reader: StateReader, examples: ExampleSet, folder: Path, batch_size: int) -> Layout:
     """What the chunks will hold: all that is asked for and is there in the first batch."""
     first = range(min(batch_size, len(examples)))
     read = reader.read([examples.image(k) for k in first], [examples[k] for k in first])
     language = tuple(name for name in reader.language if name not in reader.missing)
     vision = tuple(name for name in reader.vision if name not in reader.missing)
     if not language and not vision:
-        raise InputError("; ".join(f"the position `{name}` is not there: {why}" for name, why in reader.missing.items()))
+        raise InputError(
+            "; ".join(f"the position `{name}` is not there: {why}" for name, why in reader.missing.items())
+        )
     n_bytes = sum(part[0].nbytes for part in read.by_part.values())
     n_batches = max(1, CHUNK_BYTES // max(1, n_bytes * batch_size))
     _check_room(folder, n_bytes * len(examples))
@@ -254,8 +254,8 @@ def _check_room(folder: Path, n_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if n_bytes > free:
         raise InputError(
-            f"the states take {n_bytes / 1e9:,.1f} GB and `{folder}` has room for {free / 1e9:,.1f} GB: ask for fewer "
-            "layers or positions, or name a larger disk by EVENSIGHT_CACHE"
+            f"the states take {n_bytes / 1e9:,.1f} GB and `{folder}` has room for {free / 1e9:,.1f} GB: ask for "
+            "fewer layers or positions, or name a larger disk by EVENSIGHT_CACHE"
         )
 
 
@@ -272,7 +272,7 @@ def _chunk(reader: StateReader, examples: ExampleSet, indices: range, batch_size
         tensors[f"{part}-{_THERE}"] = torch.cat([states.there[part] for states in read]).to(torch.uint8)
         if not torch.isfinite(tensors[part]).all():
             raise InputError(
-                f"the states of `{reader.loaded.name}` are not finite: probe a model whose weights are sound, in float32"
+                f"the states of `{reader.loaded.name}` are not finite: expected sound weights, in float32"
             )
     return tensors
 

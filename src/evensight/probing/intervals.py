@@ -53,7 +53,7 @@ def ratio_interval(
     groups: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> Estimate:
-    """The ratio of two sums over seeds and examples, each `[seed, example]`, with its interval as `mean_interval`'s."""
+    """The ratio of two sums over seeds and examples, each `[seed, example]`, with an interval as `mean_interval`."""
     n_seeds, n = numerators.shape
     if n == 0:
         return NOTHING

@@ -9,6 +9,7 @@ combination nor its picture.
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 
 from evensight.errors import InputError
 from evensight.probing.places import Places
-from evensight.probing.splits import Split, splits
+from evensight.probing.splits import splits
 
 Features = NDArray[np.float32]
 PENALTIES = (10.0, 1.0, 0.1)
-"""Strengths of the L2 penalty on standardised features that are tried, as shares of the number of examples / 1,000."""
+"""Strengths of the L2 penalty that are tried, for each 1,000 examples of standardised features."""
 N_FOLDS = 2
 _MAX_ITERATIONS = 100
 _TOLERANCE = 1e-3
@@ -37,7 +38,8 @@ class Probe:
         bias: `[class]`, or `[coordinate]`.
         classes: The class of each score; empty for coordinates.
         penalty: The strength that was chosen.
-        inner_score: What that reached among the combinations that it learned from: an accuracy, or an R2.
+        inner_score: What that reached among the combinations that it learned from: an accuracy, or an R2. NaN
+            where there was nothing to choose.
     """
 
     mean: Features
@@ -142,6 +144,8 @@ def _chosen(
     """The penalty that does best where combinations are held out, and how well that is (accuracy or R2)."""
     from sklearn.model_selection import GroupKFold
 
+    if len(penalties) == 1:
+        return penalties[0], nan
     ordered = sorted(penalties, reverse=True)
     scores = np.zeros(len(ordered))
     n_folds = min(N_FOLDS, len(np.unique(groups)))
@@ -175,7 +179,7 @@ def held_out(
     places: Places,
     seed: int,
     *,
-    penalties: Sequence[float] | Sequence[Sequence[float]] = PENALTIES,
+    penalties: Sequence[Sequence[float]] | None = None,
     n_folds: int = N_FOLDS,
 ) -> Predictions:
     """Probes all examples, each held out once.
@@ -185,21 +189,17 @@ def held_out(
         labels: Their classes (int) or coordinates (float).
         places: Their combinations and pictures.
         seed: Deals the combinations into folds.
-        penalties: The strengths that are tried, or a list of them for each fold.
+        penalties: The strengths that are tried in each fold; None for `PENALTIES`.
         n_folds: How many folds there are.
     """
-    fit = fit_classes if labels.dtype.kind == "i" else fit_coordinates
+    fit: Callable[..., Probe] = fit_classes if labels.dtype.kind == "i" else fit_coordinates
     predicted, fold_of = np.zeros(len(labels), labels.dtype), np.zeros(len(labels), np.int64)
     probes = []
     for fold, split in enumerate(splits(places, n_folds, seed)):
-        tried = penalties[fold]
-        given = tried if isinstance(tried, Sequence) else penalties
-        probe = fit(features[split.train], labels[split.train], places.combinations[split.train], given)  # type: ignore[arg-type]
+        tried = PENALTIES if penalties is None else penalties[fold]
+        probe = fit(features[split.train], labels[split.train], places.combinations[split.train], tried)
         test = features[split.test]
         predicted[split.test] = probe.predict(test) if labels.dtype.kind == "i" else probe.scores(test)[:, 0]
         fold_of[split.test] = fold
         probes.append(probe)
     return Predictions(predicted, fold_of, tuple(probes))
-
-
-__all__ = ["Features", "Predictions", "Probe", "Split", "check_installed", "fit_classes", "fit_coordinates", "held_out"]

@@ -160,7 +160,9 @@ class StateReader:
         thw = batch.get(POSITIONS)
         views = None if patches is None else _views(patches, len(examples), thw)
         if views is None:
-            return torch.zeros(len(examples), len(self.vision), 1), torch.zeros(len(examples), len(self.vision)).bool()
+            return torch.zeros(len(examples), len(self.vision), 1), torch.zeros(
+                len(examples), len(self.vision)
+            ).bool()
         rows, there = [], []
         for k, (view, example) in enumerate(zip(views, examples, strict=True)):
             shape = None if thw is None else (int(thw[k, 1]), int(thw[k, 2]))

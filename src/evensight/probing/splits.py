@@ -3,15 +3,16 @@
 A combination of attributes (red circle) is wholly on one side: a probe that knows where red circles are can't have
 learned it from red circles. Nor is a picture ever on both sides.
 
-Two controls. *Shuffled*: the labels of each combination's scenes are dealt among them anew, so nothing in a state tells
-them; a probe that does better than chance there was told by the split. *Arbitrary* (after Hewitt and Liang 2019):
-each cell gets one of the labels at random, each as often as before; what a probe learns of that it owes to its own
-capacity, not to how the state is laid out. A target that is the cell itself has no arbitrary control: any labelling of
-cells by as many labels is the same task.
+Two controls. *Shuffled*: the labels of each combination's scenes are dealt among them anew, so nothing in a state
+tells them; a probe that does better than chance there was told by the split. *Arbitrary* (after Hewitt and Liang
+2019): each cell gets one of the labels at random, each as often as before; what a probe learns of that it owes to
+its own capacity, not to how the state is laid out. A target that is the cell itself has no arbitrary control: any
+labelling of cells by as many labels is the same task.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from evensight.errors import InputError
 from evensight.probing.places import Places
 from evensight.randomness import mix
+
+Value = TypeVar("Value", np.int64, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +66,8 @@ def deal(places: Places, n_folds: int, seed: int) -> NDArray[np.int64]:
     return fold_of
 
 
-def shuffled(labels: NDArray[np.int64], combinations: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """The labels, dealt anew among the examples of each combination: every count stays, all that tells is gone."""
+def shuffled(labels: NDArray[Value], combinations: NDArray[np.int64], seed: int) -> NDArray[Value]:
+    """The labels or coordinates, dealt anew among the examples of each combination: nothing tells them."""
     rng = np.random.default_rng(mix(seed, "probe control, shuffled"))
     dealt = labels.copy()
     for combination in np.unique(combinations):

@@ -28,7 +28,9 @@ def layers_of(model: Any) -> nn.ModuleList:
     """
     found = getattr(decoder(model), "layers", None)
     if not isinstance(found, nn.ModuleList) or not len(found):
-        raise InputError(f"the layers of a {type(plain(model)).__name__} are not known: expected a list named `layers`")
+        raise InputError(
+            f"the layers of a {type(plain(model)).__name__} are not known: expected a list named `layers`"
+        )
     return found
 
 
