@@ -144,7 +144,7 @@ def test_a_disk_without_room_is_told_before_anything_is_read(
     embedded: LoadedModel, four_kinds: SceneExamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
-    with pytest.raises(InputError, match="has room for 0.0 GB"):
+    with pytest.raises(InputError, match=r"has room for 0\.0 GB"):
         extract(embedded, four_kinds, tmp_path, ("last",))
 
 
