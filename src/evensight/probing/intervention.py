@@ -1,10 +1,10 @@
-"""Does the model use what a probe reads? States are changed along its directions, and the answers scored anew.
+"""Does the model use what a probe reads? States are changed along the place's directions, and answers scored anew.
 
-Two changes, at one position of one layer. *Remove*: a state's part in the probe's subspace is replaced by the mean
-state's; then nothing that this probe reads is left there. *Shift*: the difference between two areas' mean states,
-as far as it lies in the probe's subspace, is added, once or twice. Both are also made along directions drawn at
-random, as far as the probe's change goes: what they do, any push of that size does. The probe learned from other
-combinations than those that are asked.
+The directions are those between the areas' mean states at a position of a layer. Where all classes have one mean,
+no linear probe reads them (Belrose et al. 2023, theorem 3.1), so they are all that any such probe goes by. Two
+changes. *Remove*: a state's part in their span is replaced by the mean state's. *Shift*: the difference between two
+areas' means is added, once or twice. Both are also made along directions drawn at random, as far as the first goes:
+what these do, any push of that size does. The means are of other combinations than those that are asked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,6 @@ from evensight.models.scoring import Scorer
 from evensight.probing.activations import Activations, Site
 from evensight.probing.intervals import mean_interval, sign_test
 from evensight.probing.places import Places
-from evensight.probing.probes import Probe, fit_classes
 from evensight.probing.splits import splits
 from evensight.probing.taps import tap
 from evensight.randomness import mix, shuffled
@@ -83,7 +82,7 @@ class Trial:
     """How many questions are asked with changed states, and how.
 
     Attributes:
-        n: How many at most, of those that the probe didn't learn from.
+        n: How many at most, of combinations that the directions don't come from.
         n_folds: Into how many folds the combinations are dealt.
         batch_size: How many are asked at a time.
     """
@@ -95,11 +94,11 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Directions:
-    """What a probe reads by, as directions of a state.
+    """Where areas differ in a state.
 
     Attributes:
-        basis: An orthonormal basis of the probe's subspace, `[hidden, direction]`.
-        mean: The mean state, `[hidden]`.
+        basis: An orthonormal basis of the differences between the areas' means, `[hidden, direction]`.
+        mean: The mean of the means, `[hidden]`.
         means: The areas' mean states, `[area, hidden]`.
     """
 
@@ -108,28 +107,25 @@ class Directions:
     means: NDArray[np.float64]
 
     def shift(self, source: int, target: int) -> NDArray[np.float64]:
-        """What takes the mean state of one area to another's, as far as the probe reads it."""
-        moved: NDArray[np.float64] = self.basis @ (self.basis.T @ (self.means[target] - self.means[source]))
+        """What takes the mean state of one area to another's."""
+        moved: NDArray[np.float64] = self.means[target] - self.means[source]
         return moved
 
 
-def directions(probe: Probe, features: NDArray[np.float32], areas: NDArray[np.int64]) -> Directions:
-    """The directions of a probe of areas, with the means of the states that it learned from."""
-    relative = probe.directions - probe.directions.mean(axis=0)
-    _, sizes, rows = np.linalg.svd(relative, full_matrices=False)
-    basis = rows[sizes > 1e-6 * sizes[0]].T
-    mean = features.mean(axis=0, dtype=np.float64)
+def directions(features: NDArray[np.float32], areas: NDArray[np.int64]) -> Directions:
+    """The directions in which areas differ in states `[example, hidden]`; an area without any has the mean."""
+    overall = features.mean(axis=0, dtype=np.float64)
+    known = np.isin(range(len(AREAS)), areas)
     means = np.stack(
-        [
-            features[areas == k].mean(axis=0, dtype=np.float64) if (areas == k).any() else mean
-            for k in range(len(AREAS))
-        ]
+        [features[areas == k].mean(axis=0, dtype=np.float64) if known[k] else overall for k in range(len(AREAS))]
     )
-    return Directions(basis, mean, means)
+    mean = means[known].mean(axis=0)
+    _, sizes, rows = np.linalg.svd(means[known] - mean, full_matrices=False)
+    return Directions(rows[sizes > 1e-6 * sizes[0]].T, mean, means)
 
 
 def removal(found: Directions) -> Edit:
-    """Replaces a state's part in the probe's subspace by the mean state's."""
+    """Replaces a state's part in the span of the directions by the mean state's."""
     basis, mean = _tensor(found.basis), _tensor(found.mean)
 
     def edit(states: Tensor, _rows: Tensor) -> Tensor:
@@ -235,8 +231,7 @@ def intervene(
     rows = []
     for site in sites:
         states = activations.at(site)[split.train]
-        probe = fit_classes(states, areas[split.train], places.combinations[split.train])
-        found = directions(probe, states, areas[split.train])
+        found = directions(states, areas[split.train])
         for kind, strength, edit in _changes(found, areas[list(questions.indices)], questions.targets):
             rows += _rows(loaded, questions, places, site, (kind, strength), edit, plain_scores)
     return rows
@@ -261,7 +256,7 @@ def _rows(
     before: NDArray[np.float64],
 ) -> Iterator[dict[str, Any]]:
     n_hidden = int(loaded.model.config.get_text_config().hidden_size)
-    by_probe = questions.scores(loaded, site, edit)[None]
+    by_place = questions.scores(loaded, site, edit)[None]
     drawn = []
     for k in range(N_RANDOM):
         seed = mix(k, "probe random direction", site.state)
@@ -275,9 +270,9 @@ def _rows(
     at_random = np.stack(drawn)
     chosen = list(questions.indices)
     groups, areas = places.combinations[chosen], places.classes("area")[chosen]
-    hits = {name: _moved(scores, questions, change[0], before) for name, scores in _both(by_probe, at_random)}
-    p_value = sign_test(hits["probe"].mean(axis=0)[None] - hits["random"].mean(axis=0)[None], groups, _rng())
-    for name, scores in _both(by_probe, at_random):
+    hits = {name: _moved(scores, questions, change[0], before) for name, scores in _both(by_place, at_random)}
+    p_value = sign_test(hits["place"].mean(axis=0)[None] - hits["random"].mean(axis=0)[None], groups, _rng())
+    for name, scores in _both(by_place, at_random):
         yield {
             "position": site.position,
             "layer": site.state,
@@ -286,12 +281,12 @@ def _rows(
             "direction": name,
             "n": len(chosen),
             **_figures(scores, before, areas, questions.targets, groups),
-            "p_value": p_value if name == "probe" else None,
+            "p_value": p_value if name == "place" else None,
         }
 
 
-def _both(probe: NDArray[np.float64], random: NDArray[np.float64]) -> tuple[tuple[str, NDArray[np.float64]], ...]:
-    return ("probe", probe), ("random", random)
+def _both(place: NDArray[np.float64], random: NDArray[np.float64]) -> tuple[tuple[str, NDArray[np.float64]], ...]:
+    return ("place", place), ("random", random)
 
 
 def _moved(

@@ -20,7 +20,7 @@ from evensight.probing.places import Places
 from evensight.probing.splits import splits
 
 Features = NDArray[np.float32]
-PENALTIES = (10.0, 1.0, 0.1)
+PENALTIES = (100.0, 10.0, 1.0, 0.1)
 """Strengths of the L2 penalty that are tried, for each 1,000 examples of standardised features."""
 N_FOLDS = 2
 _MAX_ITERATIONS = 100
@@ -116,7 +116,7 @@ def _standard(features: Features) -> tuple[Features, Features]:
     return mean, np.where(scale > 1e-6 * max(1e-12, float(scale.max(initial=0))), scale, 1).astype(np.float32)
 
 
-Path = Callable[[Features, Any, Sequence[float]], Iterator[Any]]
+Fits = Callable[[Features, Any, Sequence[float]], Iterator[Any]]
 """Fits to features and labels or values, one model for each penalty."""
 
 
@@ -139,7 +139,7 @@ def _ridge_path(given: Features, values: NDArray[np.float64], penalties: Sequenc
 
 
 def _chosen(
-    given: Features, labels: Any, groups: NDArray[np.int64], penalties: Sequence[float], path: Path
+    given: Features, labels: Any, groups: NDArray[np.int64], penalties: Sequence[float], fits: Fits
 ) -> tuple[float, float]:
     """The penalty that does best where combinations are held out, and how well that is (accuracy or R2)."""
     from sklearn.model_selection import GroupKFold
@@ -152,8 +152,8 @@ def _chosen(
     if n_folds < 2:
         raise ValueError("a probe learns from two combinations or more")
     for train, test in GroupKFold(n_folds).split(given, groups=groups):
-        fits = path(given[train], labels[train], ordered)
-        scores += [float(model.score(given[test], labels[test])) / n_folds for model in fits]
+        models = fits(given[train], labels[train], ordered)
+        scores += [float(model.score(given[test], labels[test])) / n_folds for model in models]
     best = int(scores.argmax())
     return ordered[best], float(scores[best])
 

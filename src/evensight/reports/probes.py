@@ -79,25 +79,25 @@ def _numbers(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def intervention_table(run: ProbeResults) -> Table | None:
-    """What the model says when a state is changed along the probe's directions, and along any; None without."""
+    """What the model says when a state is changed along the place's directions, and along any; None without."""
     if run.intervention is None:
         return None
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
     table.caption = (
-        "remove: the probe's directions taken out; right, and another answer than before. shift: towards another "
-        "area; how often that is said. random: pushed as far along any direction. p: probe against random."
+        "place: along the directions in which areas differ. remove: these taken out. shift: towards another area, "
+        "the target. random: pushed as far, anywhere. changed: another answer than before. p: place against random."
     )
     table.add_column("")
-    for name in ("layer", "probe: right", "changed", "target", "random: right", "changed", "target", "p"):
+    for name in ("layer", "place: right", "changed", "target", "random: right", "changed", "target", "p"):
         table.add_column(name, justify="right", no_wrap=True)
     rows = run.intervention.to_pylist()
-    for probe, random in zip(rows[::2], rows[1::2], strict=True):
-        name = f"{probe['position']}, {probe['change']}" + (
-            f" x{probe['strength']:g}" if probe["strength"] != 1 else ""
+    for place, random in zip(rows[::2], rows[1::2], strict=True):
+        name = f"{place['position']}, {place['change']}" + (
+            f" x{place['strength']:g}" if place["strength"] != 1 else ""
         )
-        of_each = [_share(row[what]) for row in (probe, random) for what in ("accuracy", "changed", "target")]
-        p = p_value(probe["p_value"]).removeprefix("p").removeprefix("\u00a0=").strip()
-        table.add_row(*map(Text, (name, str(probe["layer"]), *of_each, p)))
+        of_each = [_share(row[what]) for row in (place, random) for what in ("accuracy", "changed", "target")]
+        p = p_value(place["p_value"]).removeprefix("p").removeprefix("\u00a0=").strip()
+        table.add_row(*map(Text, (name, str(place["layer"]), *of_each, p)))
     return table
 
 
