@@ -75,7 +75,7 @@ def test_a_killed_reader_goes_on_and_ends_with_the_same_bytes(
 
     child = os.fork()
     if not child:
-        module.save_file = _dying(module.save_file, at=2)
+        vars(module)["save_file"] = _dying(vars(module)["save_file"], at=2)
         read(tmp_path / "killed")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

@@ -38,7 +38,7 @@ def test_a_cut_leaves_the_middle_of_a_wide_picture_and_its_grid() -> None:
         size={"shortest_edge": 50}, crop_size={"height": 50, "width": 50}, do_center_crop=True, do_resize=True
     )
     seen = seen_part(images, Frame(200, 100))
-    assert seen.xyxy_px == (50, 0, 150, 100)
+    assert list(seen.xyxy_px) == [50.0, 0.0, 150.0, 100.0]
     processor = SimpleNamespace(image_processor=images)
     grid = token_grid(processor, "llava", Frame(200, 100), 16)
     assert grid is not None
@@ -48,7 +48,7 @@ def test_a_cut_leaves_the_middle_of_a_wide_picture_and_its_grid() -> None:
 
 def test_a_stretched_picture_is_seen_whole() -> None:
     images = SimpleNamespace(size={"height": 50, "width": 50}, do_center_crop=False)
-    assert seen_part(images, Frame(200, 100)).xyxy_px == (0, 0, 200, 100)
+    assert list(seen_part(images, Frame(200, 100)).xyxy_px) == [0.0, 0.0, 200.0, 100.0]
 
 
 def test_a_wide_picture_has_a_wide_grid_where_its_shape_is_kept() -> None:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.models.loading import LoadedModel
-from evensight.models.prompts import image_id
 from evensight.probing.activations import Activations, Site, extract
 from evensight.probing.intervention import (
     Edit,
@@ -25,6 +24,7 @@ from evensight.probing.intervention import (
 )
 from evensight.probing.places import Places, places
 from evensight.probing.probes import fit_classes
+from evensight.probing.reading import image_tokens
 from evensight.probing.taps import layers_of
 from tiny_models import TEXTS, Tiny, pictures
 
@@ -37,16 +37,15 @@ def rng() -> np.random.Generator:
 def run(tiny: Tiny, edits: Sequence[tuple[Site, Edit]] = ()) -> tuple[list[Tensor], Tensor, Tensor]:
     """What each layer is given and the head at last, the logits, and where the image's tokens are."""
     model, batch = tiny.loaded.model, tiny.prompter.encode(pictures(3), TEXTS)
-    image = image_id(tiny.loaded.processor, model.config)
     given: list[Tensor] = []
     with ExitStack() as stack:
         for site, edit in edits:
-            stack.enter_context(editing(model, image, site, edit))
+            stack.enter_context(editing(tiny.loaded, site, edit))
         for module in (*layers_of(model), model.get_output_embeddings()):
             hook = module.register_forward_pre_hook(lambda _, args: given.append(args[0].clone()))
             stack.callback(hook.remove)
         logits = model(**batch).logits
-    return given, logits, batch["input_ids"] == image
+    return given, logits, image_tokens(tiny.loaded, batch["input_ids"])
 
 
 def added(n_hidden: int, size: float = 3.0) -> tuple[Edit, Tensor]:
@@ -86,14 +85,13 @@ def test_nothing_is_changed_behind_a_cached_prompt_nor_after_the_block(tiny_of: 
     tiny = tiny_of("llava")
     before, logits, _ = run(tiny)
     edit, _ = added(before[0].shape[-1])
-    image = image_id(tiny.loaded.processor, tiny.loaded.model.config)
     n_seen: list[int] = []
 
     def counted(states: Tensor, rows: Tensor) -> Tensor:
         n_seen.append(len(states))
         return edit(states, rows)
 
-    with editing(tiny.loaded.model, image, Site("last", 1), counted):
+    with editing(tiny.loaded, Site("last", 1), counted):
         tiny.loaded.model.generate(
             **tiny.prompter.encode(pictures(3), TEXTS), max_new_tokens=4, min_new_tokens=4, do_sample=False
         )

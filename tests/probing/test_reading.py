@@ -11,8 +11,7 @@ from evensight.annotations import AREAS, Box, Cell, Frame
 from evensight.datasets.examples import Example
 from evensight.errors import InputError
 from evensight.models.loading import LoadedModel
-from evensight.models.prompts import image_id
-from evensight.probing.reading import DEFAULT, BatchStates, StateReader
+from evensight.probing.reading import DEFAULT, BatchStates, StateReader, image_tokens
 from evensight.probing.taps import n_states
 from evensight.questions.tasks import Question
 from image_layouts import slots_of
@@ -21,8 +20,6 @@ from tiny_models import SIDE_PX, TEXTS, Tiny, pictures
 ANSWERS = ("top left", "bottom right", "center")
 BOXES = (Box(0, 0, 56, 56), Box(56, 56, 112, 112), Box(60, 4, 106, 50))
 """Quarters of the picture and a part of one: on every family's grid, two by two or four by four, whole tokens."""
-CLOSE = {"rtol": 1e-5, "atol": 1e-4}
-"""Means are summed in another order."""
 QUARTERS = ((0, 0), (1, 1), (0, 1))
 
 
@@ -46,7 +43,7 @@ def plainly(tiny: Tiny) -> tuple[Tensor, Tensor]:
     """All states `[example, state, token, hidden]` as transformers gives them, and where image tokens are."""
     batch = tiny.prompter.encode(pictures(3), TEXTS)
     states = tiny.loaded.model(**batch, output_hidden_states=True).hidden_states
-    return torch.stack(states, dim=1), batch["input_ids"] == image_id(tiny.loaded.processor, tiny.loaded.model.config)
+    return torch.stack(states, dim=1), image_tokens(tiny.loaded, batch["input_ids"])
 
 
 def test_states_are_those_of_transformers_at_the_tokens_of_the_layout(tiny: Tiny) -> None:
@@ -60,8 +57,8 @@ def test_states_are_those_of_transformers_at_the_tokens_of_the_layout(tiny: Tiny
         tokens = is_image[k].nonzero()[:, 0]
         under = tokens[whole[row * half : (row + 1) * half, col * half : (col + 1) * half].ravel()]
         torch.testing.assert_close(found[k, :, 0], expected[k, :, -1])
-        torch.testing.assert_close(found[k, :, 1], expected[k][:, under].mean(dim=1), **CLOSE)
-        torch.testing.assert_close(found[k, :, 2], expected[k][:, tokens].mean(dim=1), **CLOSE)
+        torch.testing.assert_close(found[k, :, 1], expected[k][:, under].mean(dim=1), rtol=1e-5, atol=1e-4)
+        torch.testing.assert_close(found[k, :, 2], expected[k][:, tokens].mean(dim=1), rtol=1e-5, atol=1e-4)
 
 
 def test_neither_padding_nor_the_order_of_a_batch_changes_a_state(tiny: Tiny) -> None:

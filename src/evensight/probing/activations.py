@@ -36,6 +36,8 @@ from evensight.runs import atomic_file, hash_json, read_json, write_json
 CHUNK_BYTES = 32_000_000
 """About how large a chunk is."""
 _LAYOUT = "layout.json"
+_LOOKED_AT = 16
+"""So many examples show which positions there are."""
 _THERE, _PICTURES = "there", "pictures"
 
 
@@ -234,8 +236,8 @@ def _known_layout(folder: Path, n: int) -> Layout | None:
 
 
 def _layout(reader: StateReader, examples: ExampleSet, folder: Path, batch_size: int) -> Layout:
-    """What the chunks will hold: all that is asked for and is there in the first batch."""
-    first = range(min(batch_size, len(examples)))
+    """What the chunks will hold: all that is asked for and is there in the first examples."""
+    first = range(min(batch_size, _LOOKED_AT, len(examples)))
     read = reader.read([examples.image(k) for k in first], [examples[k] for k in first])
     language = tuple(name for name in reader.language if name not in reader.missing)
     vision = tuple(name for name in reader.vision if name not in reader.missing)

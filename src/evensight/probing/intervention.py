@@ -22,11 +22,11 @@ from evensight.annotations import AREAS
 from evensight.datasets.examples import ExampleSet
 from evensight.models.image_embeddings import plain
 from evensight.models.loading import LoadedModel
-from evensight.models.prompts import image_id
 from evensight.models.scoring import Scorer
 from evensight.probing.activations import Activations, Site
 from evensight.probing.intervals import mean_interval, sign_test
 from evensight.probing.places import Places
+from evensight.probing.reading import image_tokens
 from evensight.probing.splits import splits
 from evensight.probing.taps import tap
 from evensight.randomness import mix, shuffled
@@ -41,27 +41,22 @@ Edit = Callable[[Tensor, Tensor], Tensor]
 
 
 @contextmanager
-def editing(model: Any, image: int | None, site: Site, edit: Edit) -> Iterator[None]:
+def editing(loaded: LoadedModel, site: Site, edit: Edit) -> Iterator[None]:
     """Changes a model's states at a site while the block runs, where prompts with their images go through it.
 
     Args:
-        model: The model.
-        image: The token that stands where a patch of the image goes.
+        loaded: The model.
         site: The position, of `CHANGED`, and the state.
         edit: What becomes of the states.
     """
     places: list[Tensor | None] = [None]
 
     def find(_module: nn.Module, _args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        ids = kwargs.get("input_ids")
-        is_image = None if ids is None else ids == image
-        if is_image is None or not is_image.any():  # an answer's tokens behind a cached prompt
-            places[0] = None
-        elif site.position == "image":
-            places[0] = is_image
-        else:
-            places[0] = torch.zeros_like(is_image)
-            places[0][:, -1] = True
+        found = image_tokens(loaded, kwargs["input_ids"])
+        if site.position == "last" and found.any():
+            found = torch.zeros_like(found)
+            found[:, -1] = True
+        places[0] = found if found.any() else None  # an answer's tokens behind a cached prompt
 
     def change(hidden: Tensor) -> Tensor | None:
         if places[0] is None:
@@ -72,8 +67,8 @@ def editing(model: Any, image: int | None, site: Site, edit: Edit) -> Iterator[N
         return changed
 
     with ExitStack() as stack:
-        stack.callback(plain(model).register_forward_pre_hook(find, with_kwargs=True).remove)
-        stack.callback(tap(model, site.state, change))
+        stack.callback(plain(loaded.model).register_forward_pre_hook(find, with_kwargs=True).remove)
+        stack.callback(tap(loaded.model, site.state, change))
         yield
 
 
@@ -147,14 +142,15 @@ def random_like(edit: Edit, n_hidden: int, rng: np.random.Generator) -> Edit:
     unit = _tensor(drawn / np.linalg.norm(drawn))
 
     def moved(states: Tensor, rows: Tensor) -> Tensor:
-        sizes = (edit(states, rows) - states).norm(dim=1, keepdim=True)
-        return states + sizes * unit.to(states.device)
+        sizes = torch.linalg.vector_norm(edit(states, rows) - states, dim=1, keepdim=True)
+        pushed: Tensor = states + sizes * unit.to(states.device)
+        return pushed
 
     return moved
 
 
 def _tensor(values: NDArray[np.float64]) -> Tensor:
-    return torch.from_numpy(np.asarray(values, np.float32))
+    return torch.tensor(values, dtype=torch.float32)
 
 
 @dataclass(frozen=True)
@@ -177,7 +173,6 @@ class Asked:
         self, loaded: LoadedModel, site: Site | None, edit: Callable[[slice], Edit] | None
     ) -> NDArray[np.float64]:
         """The log-likelihood of each area `[example, area]`; changed at a site by an edit for each slice of them."""
-        image = image_id(loaded.processor, loaded.model.config)
         scorer, found = Scorer(loaded), []
         for start in range(0, len(self.indices), self.batch_size):
             part = slice(start, start + self.batch_size)
@@ -187,7 +182,7 @@ class Asked:
             if site is None or edit is None:
                 found += scorer.scores(*given, options)
                 continue
-            with editing(loaded.model, image, site, edit(part)):
+            with editing(loaded, site, edit(part)):
                 found += scorer.scores(*given, options)
         return np.array(found)
 
@@ -228,7 +223,7 @@ def intervene(
         return []
     plain_scores = questions.scores(loaded, None, None)
     areas = places.classes("area")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for site in sites:
         states = activations.at(site)[split.train]
         found = directions(states, areas[split.train])
@@ -295,7 +290,7 @@ def _moved(
     """What a change is for, `[draw, example]`: a shift has the target said, a removal has another answer said."""
     said = scores.argmax(axis=2)
     hit = said == questions.targets if kind == "shift" else said != before.argmax(axis=1)
-    return hit.astype(np.float64)
+    return np.asarray(hit, dtype=np.float64)
 
 
 def _figures(

@@ -57,7 +57,8 @@ class Probe:
 
     def predict(self, features: Features) -> NDArray[np.int64]:
         """The class of highest score of each example."""
-        return self.classes[self.scores(features).argmax(axis=1)]
+        predicted: NDArray[np.int64] = self.classes[self.scores(features).argmax(axis=1)]
+        return predicted
 
     @property
     def directions(self) -> NDArray[np.float64]:

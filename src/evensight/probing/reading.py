@@ -124,7 +124,7 @@ class StateReader:
     def _weights(self, batch: dict[str, Tensor], labels: Tensor | None, examples: Sequence[Example]) -> Tensor:
         """How much of each token goes into each position, `[example, position, token]`."""
         ids = batch["input_ids"]
-        is_image = ids == image_id(self.loaded.processor, self.loaded.model.config)
+        is_image = image_tokens(self.loaded, ids)
         n_answer = 0 if labels is None else int((labels != IGNORED).any(dim=0).sum())
         weights = torch.zeros(len(ids), len(self.language), ids.shape[1])
         for k, example in enumerate(examples):
@@ -202,6 +202,12 @@ class StateReader:
         return f"what the vision tower of a {kind} gives can't be told apart by picture: a picture goes in tiles"
 
 
+def image_tokens(loaded: LoadedModel, ids: Tensor) -> Tensor:
+    """Where patches of an image stand among tokens, of the same shape."""
+    image = image_id(loaded.processor, loaded.model.config)
+    return torch.zeros_like(ids, dtype=torch.bool) if image is None else torch.eq(ids, image)
+
+
 def _first_word(example: Example) -> str:
     return example.question.answer.split()[0]
 
@@ -210,7 +216,7 @@ def _views(patches: Tensor, n_examples: int, thw: Tensor | None) -> Sequence[Ten
     """The patches `[patch, width]` of each example; None where they can't be told apart."""
     if thw is not None and patches.ndim == 2:
         sizes = thw.prod(dim=1).tolist()
-        return patches.split(sizes) if sum(sizes) == len(patches) else None
+        return torch.split(patches, sizes) if sum(sizes) == len(patches) else None
     return list(patches) if patches.ndim == 3 and len(patches) == n_examples else None
 
 
