@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def measured(loaded: LoadedModel, examples: ExampleSet, folder: Path, rounds: int) -> Seconds:
-    """The seconds of each way by the clock and by the processor, round by round; one round before them isn't counted."""
+    """The seconds of each way by the clock and by the processor, round by round, after one that isn't counted."""
     ways: dict[str, Callable[[Path], None]] = {
         "plain forward pass": lambda _: forward(loaded, examples, keeps_all=False),
         "reading states": lambda out: _read(loaded, examples, out),

@@ -18,7 +18,10 @@ NOT_KNOWN = "not known"
 NOT_SAID = "known and not said"
 SAID = "known and said"
 SAID_BETTER = "said better than read"
+OPEN = "known, how much is said is open"
 LEVEL = 0.05
+MARGIN = 0.05
+"""So much more may be read than said, with the whole interval, for it still to be called said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Verdict:
     """What becomes of a place at one position.
 
     Attributes:
-        verdict: One of `NOT_KNOWN`, `NOT_SAID`, `SAID`, `SAID_BETTER`.
+        verdict: One of `NOT_KNOWN`, `NOT_SAID`, `SAID`, `SAID_BETTER`, `OPEN`.
         read: How often the probe reads the area.
         selectivity: By how much more often than with shuffled labels.
         said: How often the model says it.
@@ -80,7 +83,9 @@ def _called(selectivity: Estimate, difference: Estimate, p_value: float) -> str:
         return SAID_BETTER
     if not selectivity.is_above_zero:
         return NOT_KNOWN
-    return NOT_SAID if difference.is_above_zero and p_value <= LEVEL else SAID
+    if difference.is_above_zero and p_value <= LEVEL:
+        return NOT_SAID
+    return SAID if difference.high <= MARGIN else OPEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich.text import Text
 from evensight.errors import InputError
 from evensight.probing.intervals import Estimate
 from evensight.probing.results import ProbeResults
-from evensight.probing.verdict import NOT_KNOWN, NOT_SAID, SAID, SAID_BETTER, Change, change
+from evensight.probing.verdict import NOT_KNOWN, NOT_SAID, OPEN, SAID, SAID_BETTER, Change, change
 from evensight.reports.wording import ABSENT, count, p_value, percent, points, shown
 
 _COLUMNS = ("area-row", "area-col", "row", "col", "cell")
@@ -21,6 +21,7 @@ _CAPTION = (
 _MEANT = {
     NOT_SAID: "known and not said",
     SAID: "known and said",
+    OPEN: "known, and it is open how much of it is said",
     SAID_BETTER: "said better than a linear probe reads it here",
     NOT_KNOWN: "not to be read here by a linear probe",
 }
