@@ -109,14 +109,16 @@ def test_a_feature_that_does_not_vary_is_left_alone(layers: dict[int, Features],
 
 
 def test_the_penalty_is_chosen_by_held_out_combinations(located: Places) -> None:
-    """Many features of noise: a weak penalty learns them by heart, and shows it where it wasn't trained."""
-    rng = np.random.default_rng(2)
-    signal = rng.normal(size=(9, 300))[located.classes("area")] * 0.15
-    features = (signal + rng.normal(size=(324, 300))).astype(np.float32)
-    probe = fit_classes(features, located.classes("area"), located.combinations, [1e4, 1e-4, 300.0])
-    alone = [fit_classes(features, located.classes("area"), located.combinations, [p, p]) for p in (1e4, 1e-4, 300.0)]
-    assert probe.inner_score == max(one.inner_score for one in alone)
-    assert probe.penalty == alone[int(np.argmax([one.inner_score for one in alone]))].penalty
+    """Many features of noise call for a strong one, and signal beneath noise that features share for a weak one."""
+    rng, labels, groups = np.random.default_rng(2), located.classes("area"), located.combinations
+    noisy = rng.normal(size=(9, 300))[labels] * 0.15 + rng.normal(size=(324, 300))
+    shared = rng.normal(size=(9, 24))[labels] + 20 * rng.normal(size=(324, 1)) * rng.normal(size=24)
+    for states, best in ((noisy, 100.0), (shared + 0.2 * rng.normal(size=(324, 24)), 1e-3)):
+        features = states.astype(np.float32)
+        probe = fit_classes(features, labels, groups, [100.0, 1e-3])
+        alone = {penalty: fit_classes(features, labels, groups, [penalty] * 2) for penalty in (100.0, 1e-3)}
+        assert probe.penalty == best
+        assert probe.inner_score == alone[best].inner_score > min(one.inner_score for one in alone.values())
 
 
 def test_rows_and_cells_count_what_was_predicted(located: Places) -> None:
