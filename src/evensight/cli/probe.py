@@ -93,30 +93,41 @@ def compare(
 
 def _print(found: "Sequence[tuple[str, ProbeResults]]", as_json: bool) -> None:
     from rich.console import Console
-    from rich.markup import escape
 
     from evensight.reports import probes as report
-    from evensight.reports.wording import shown
 
     changed = [(title, report.changes(found[0][1], run)) for title, run in found[1:]]
     if as_json:
         _print_json(found, changed)
         return
-    console = Console()
-    console.print(report.probe_table(found))
-    for title, run in found:
-        for line in report.left_out_lines(run):
-            typer.echo(line, err=True)
-        for line in report.verdict_lines(run):
-            typer.echo(f"\n{title}, {line}" if len(found) > 1 else f"\n{line}")
-        table = report.intervention_table(run)
+    for table in (report.probe_table(found), report.targets_table(found)):
         if table is not None:
-            console.print(f"\n[bold]changed states[/bold] {escape(shown(title, 40))}", table, sep="\n")
+            Console().print(table)
+    for title, run in found:
+        _print_run(title if len(found) > 1 else "", run)
     for title, changes in changed:
         for line in report.change_lines(found[0][0], title, changes):
             typer.echo(f"\n{line}")
     if not any(run.summary["verdicts"] for _, run in found):
         typer.echo("\nGive --answers RUN (of `evensight evaluate`) to see what is known beside what is said.")
+
+
+def _print_run(title: str, run: "ProbeResults") -> None:
+    """What one run says: what it left out, its verdicts, and what changed states did."""
+    from rich.console import Console
+
+    from evensight.reports import probes as report
+    from evensight.reports.wording import shown
+
+    name = f"{shown(title, 40)}, " if title else ""
+    for line in report.left_out_lines(run):
+        typer.echo(line, err=True)
+    for line in report.verdict_lines(run):
+        typer.echo(f"\n{name}{line}")
+    table = report.intervention_table(run)
+    if table is not None:
+        typer.echo(f"\n{name}states changed:")
+        Console().print(table)
 
 
 def _print_json(found: "Sequence[tuple[str, ProbeResults]]", changed: "Sequence[tuple[str, object]]") -> None:

@@ -9,14 +9,15 @@ from rich.text import Text
 
 from evensight.errors import InputError
 from evensight.probing.intervals import Estimate
+from evensight.probing.places import COORDINATES
 from evensight.probing.results import ProbeResults
 from evensight.probing.verdict import NOT_KNOWN, NOT_SAID, OPEN, SAID, SAID_BETTER, Change, change
 from evensight.reports.wording import ABSENT, count, p_value, percent, points, shown
 
-_COLUMNS = ("area-row", "area-col", "row", "col", "cell")
+_OTHERS = ("area-row", "area-col", "row", "col", "cell", "x", "y")
 _CAPTION = (
-    "Each example read by a probe that saw neither its combination of attributes nor its picture. layer: the best by "
-    "the probe's own examples (0: what goes into the language model). control: labels shuffled. x, y: R2."
+    "layer: the best by the probe's own examples; 0 goes into the language model. shuffled: labels dealt anew within "
+    "each combination. by cell: any label for each cell."
 )
 _MEANT = {
     NOT_SAID: "known and not said",
@@ -28,30 +29,62 @@ _MEANT = {
 
 
 def probe_table(runs: Sequence[tuple[str, ProbeResults]]) -> Table:
-    """What is read at each position: a row for each run, the same positions of all of them together."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption=_CAPTION, caption_justify="left")
-    table.add_column("", overflow="fold")
-    for name in ("area", "95 % interval", "n", "layer", "control", *_COLUMNS, "x", "y"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for position in dict.fromkeys(position for _, run in runs for position in run.positions):
-        table.add_row(Text(position, style="bold"))
-        for title, run in runs:
-            if position in run.positions:
-                table.add_row(*map(Text, _figures(title, run.summary["positions"][position])))
+    """How often the area is read at each position, each example by a probe that didn't see its like."""
+    table = _table(_CAPTION, ("area %", "95 % interval", "n", "layer", "shuffled", "by cell"))
+    for position, title, figures in _by_position(runs):
+        if title is None:
+            table.add_row(Text(position, style="bold"))
+        else:
+            area = figures.get("area", {}).get("chosen")
+            table.add_row(*map(Text, (f"  {shown(title, 40)}", *([ABSENT] * 6 if area is None else _of_area(area)))))
     return table
 
 
-def _figures(title: str, of_position: Mapping[str, Any]) -> list[str]:
-    chosen = {target: found["chosen"] for target, found in of_position.items()}
-    area = chosen.get("area")
-    first = [ABSENT] * 5
-    if area is not None:
-        low, high = _share(area["low"]), _share(area["high"])
-        first = [_share(area["estimate"]), f"{low} to {high} %", count(area["n"]), _layers(area["layers"])]
-        first.append(_share(area["control"]["estimate"]))
-    others = [_share(chosen[name]["estimate"]) if name in chosen else ABSENT for name in _COLUMNS]
-    r2 = [f"{chosen[name]['estimate']:.2f}" if name in chosen else ABSENT for name in ("x", "y")]
-    return [f"  {shown(title, 40)}", *first, *others, *r2]
+def targets_table(runs: Sequence[tuple[str, ProbeResults]]) -> Table | None:
+    """What else is read at each position, in percent; for coordinates R2. None where nothing else was probed."""
+    kept = [name for name in _OTHERS if any(name in figures for _, _, figures in _by_position(runs))]
+    if not kept:
+        return None
+    table = _table("", tuple(f"{name} R2" if name in COORDINATES else f"{name} %" for name in kept))
+    for position, title, figures in _by_position(runs):
+        if title is None:
+            table.add_row(Text(position, style="bold"))
+        else:
+            chosen = {name: of["chosen"]["estimate"] for name, of in figures.items()}
+            cells = [
+                f"{chosen[name]:.2f}" if name in COORDINATES and name in chosen else _share(chosen.get(name))
+                for name in kept
+            ]
+            table.add_row(*map(Text, (f"  {shown(title, 40)}", *cells)))
+    return table
+
+
+def _table(caption: str, columns: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption=caption or None, caption_justify="left")
+    table.add_column("", overflow="fold", min_width=12)  # on a narrow terminal names are broken, never numbers
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _by_position(runs: Sequence[tuple[str, ProbeResults]]) -> Iterator[tuple[str, str | None, Mapping[str, Any]]]:
+    """For each position a line of its own, then the runs that have it, with their figures by target."""
+    for position in dict.fromkeys(position for _, run in runs for position in run.positions):
+        yield position, None, {}
+        for title, run in runs:
+            if position in run.positions:
+                yield position, title, run.summary["positions"][position]
+
+
+def _of_area(area: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        _share(area["estimate"]),
+        f"{_share(area['low'])} to {_share(area['high'])}",
+        count(area["n"]),
+        _layers(area["layers"]),
+        _share(area["control"]["estimate"]),
+        _share(area["arbitrary"]),
+    )
 
 
 def _share(value: float | None) -> str:
@@ -83,22 +116,19 @@ def intervention_table(run: ProbeResults) -> Table | None:
     """What the model says when a state is changed along the place's directions, and along any; None without."""
     if run.intervention is None:
         return None
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    table.caption = (
-        "place: along the directions in which areas differ. remove: these taken out. shift: towards another area, "
-        "the target. random: pushed as far, anywhere. changed: another answer than before. p: place against random."
-    )
-    table.add_column("")
-    for name in ("layer", "place: right", "changed", "target", "random: right", "changed", "target", "p"):
-        table.add_column(name, justify="right", no_wrap=True)
     rows = run.intervention.to_pylist()
+    caption = (
+        f"In percent of {count(rows[0]['n'])}; in brackets pushed as far in a random direction; "
+        f"{_share(rows[0]['accuracy_before'])} are right without. remove: where areas differ is taken out. shift: "
+        "towards another area, the target. changed: not the answer of before. p: by groups, against random."
+    )
+    table = _table(caption, ("layer", "right", "changed", "target", "p"))
     for place, random in zip(rows[::2], rows[1::2], strict=True):
-        name = f"{place['position']}, {place['change']}" + (
-            f" x{place['strength']:g}" if place["strength"] != 1 else ""
-        )
-        of_each = [_share(row[what]) for row in (place, random) for what in ("accuracy", "changed", "target")]
+        twice = f" x{place['strength']:g}" if place["strength"] != 1 else ""
+        shares = [f"{_share(place[what])} ({_share(random[what])})" for what in ("accuracy", "changed", "target")]
         p = p_value(place["p_value"]).removeprefix("p").removeprefix("\u00a0=").strip()
-        table.add_row(*map(Text, (name, str(place["layer"]), *of_each, p)))
+        name = f"{place['position']}, {place['change']}{twice}"
+        table.add_row(*map(Text, (name, str(place["layer"]), *shares, p)))
     return table
 
 
