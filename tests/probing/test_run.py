@@ -183,7 +183,11 @@ def test_tables_sentences_and_charts_show_what_the_run_holds(results: ProbeResul
     low, high = 100 * chosen["low"], 100 * chosen["high"]
     assert f"interval {low:.1f}" in drawn.replace("\u00a0", " ")
     assert high > low
-    assert cells_svg(results, "last").count("last, layer") >= 2
+    maps = cells_svg([("base", results)], "last")
+    assert "layer 0" in maps
+    assert "layer 3" in maps
+    with pytest.raises(InputError, match="`object` is not known: expected one of vision, last, second"):
+        cells_svg([("base", results)], "object")
 
 
 def test_a_run_changes_nothing_against_itself(results: ProbeResults) -> None:

@@ -78,16 +78,24 @@ def compare(
         list[Path], typer.Argument(metavar="RUN...", help="Runs of `evensight probe`, the first before.")
     ],
     figure: Annotated[Path | None, typer.Option(help="Also draw what is read by layer as an SVG picture.")] = None,
+    heatmaps: Annotated[
+        Path | None,
+        typer.Option(help="Also draw in which cells the area is read, layer by layer, as an SVG picture."),
+    ] = None,
+    at: Annotated[str, typer.Option(help="The position of the heatmaps.")] = "last",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Sets probing runs side by side, such as before and after fine-tuning, question by question.
+    """Sets probing runs side by side, such as before and after fine-tuning, question by question; one alone is shown.
 
     Example: `evensight probe compare runs/base-probes runs/balanced-probes`
     """
     from evensight.probing.results import read_probes
+    from evensight.reports.probe_charts import save_cells
 
     found = [(folder.name, read_probes(folder)) for folder in (run.resolve() for run in runs)]
     _draw(found, figure)
+    if heatmaps is not None:
+        save_cells(found, at, heatmaps)
     _print(found, as_json)
 
 

@@ -162,7 +162,7 @@ def activation_key(
     """The hash of all that the states depend on.
 
     Args:
-        hashes: What identifies the model, its adapter and its processor.
+        hashes: What identifies the model, its adapter and its processor, and in what precision it computes.
         data: The hash of the set.
         positions: Where states are read.
         states: Which of them; None for all.

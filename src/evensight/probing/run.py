@@ -157,7 +157,7 @@ class _Work:
         self._write(tables.PROBES, tables.PROBES_SCHEMA, _all(probe_rows, found, kept))
         self._write(tables.CELLS, tables.CELLS_SCHEMA, _all(cell_rows, found, kept))
         chosen = _chosen(found)
-        self._write(tables.PREDICTIONS, tables.PREDICTIONS_SCHEMA, _prediction_rows(chosen, kept))
+        write_table(self.out / tables.PREDICTIONS, _predictions(chosen, kept))
         changes = self._intervention(activations, located)
         summary = {
             "n": len(located),
@@ -182,9 +182,9 @@ class _Work:
 
     def _activations(self) -> Activations:
         config = self.config
-        key = activation_key(
-            self.loaded.hashes, self.examples.hash, config.positions, config.layers, config.batch_size
-        )
+        model = self.loaded.model
+        known = self.loaded.hashes | {"computed": f"{model.dtype} on {model.device.type}"}
+        key = activation_key(known, self.examples.hash, config.positions, config.layers, config.batch_size)
         cache = cache_folder("activations")
         folder = self.out / _PARTS / "states" if cache is None else cache / key[:32]
         return extract(
@@ -249,8 +249,7 @@ class _Work:
             return {}
         located = _by_position(kept)
         every = self.answers.table(tuple(example.id for example in self.examples))
-        with atomic_file(self.out / tables.ANSWERS) as path:
-            pq.write_table(every, path, compression="zstd")
+        write_table(self.out / tables.ANSWERS, every)
         found = {}
         for position, of_position in located.items():
             by_seed = [
@@ -262,8 +261,13 @@ class _Work:
         return found
 
     def _write(self, name: str, schema: pa.Schema, rows: Sequence[dict[str, Any]] | Iterator[dict[str, Any]]) -> None:
-        with atomic_file(self.out / name) as path:
-            pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), path, compression="zstd")
+        write_table(self.out / name, pa.Table.from_pylist(list(rows), schema=schema))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Writes a table, whole or not at all."""
+    with atomic_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
 
 
 Chosen = Mapping[tuple[str, str, int], tuple[Outcome, Any]]
@@ -286,25 +290,27 @@ def _chosen(found: Mapping[Site, SiteOutcomes]) -> Chosen:
     return {key: chosen_outcome(outcomes) for key, outcomes in by_layer.items()}
 
 
-def _prediction_rows(chosen: Chosen, kept: Mapping[Site, Places]) -> Iterator[dict[str, Any]]:
+def _predictions(chosen: Chosen, kept: Mapping[Site, Places]) -> pa.Table:
+    """The table of what the chosen layers' probes say, column by column: it has a row for each example many times."""
     located = _by_position(kept)
+    parts = [tables.PREDICTIONS_SCHEMA.empty_table()]
     for (position, target, seed), (one, layers) in chosen.items():
         if target in CLASSES:
-            of_position = located[position]
-            correct = one.predicted == of_position.by_target[target]
-            control = one.control == one.control_truth
-            for k, id_ in enumerate(of_position.ids):
-                yield {
-                    "id": id_,
-                    "group": int(of_position.combinations[k]),
-                    "position": position,
-                    "layer": int(layers[k]),
-                    "target": target,
-                    "seed": seed,
-                    "predicted": int(one.predicted[k]),
-                    "correct": bool(correct[k]),
-                    "control_correct": bool(control[k]),
-                }
+            of_position, n = located[position], len(located[position])
+            columns = {
+                "id": of_position.ids,
+                "group": of_position.combinations,
+                "position": [position] * n,
+                "layer": layers,
+                "target": [target] * n,
+                "seed": np.full(n, seed),
+                "predicted": one.predicted,
+                "correct": one.predicted == of_position.by_target[target],
+                "control_correct": one.control == one.control_truth,
+            }
+            arrays = [pa.array(columns[field.name], field.type) for field in tables.PREDICTIONS_SCHEMA]
+            parts.append(pa.Table.from_arrays(arrays, schema=tables.PREDICTIONS_SCHEMA))
+    return pa.concat_tables(parts)
 
 
 def _figures(

@@ -7,17 +7,20 @@ Runs differ in the form of their dots as well as in colour; intervals are drawn 
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from evensight.annotations import Grid
+from evensight.errors import one_of
 from evensight.evaluation.summary import CellResult
 from evensight.probing.results import ProbeResults
 from evensight.reports.heatmap import heatmaps_svg
 from evensight.reports.wording import count, percent, shown
 from evensight.runs import write_text
-from evensight.statistics import Proportion
+from evensight.statistics import Proportion, proportion
 
 _COLORS = ("#69707d", "#0072b2", "#d55e00", "#00805f", "#b1478a", "#8a6a00")
 _WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 250, 190, 46, 54, 34
+_MOST_MAPS = 6
 _FONT = 'font-family="system-ui, -apple-system, Segoe UI, Roboto, DejaVu Sans, sans-serif"'
 
 
@@ -55,22 +58,36 @@ def save_layers(runs: Sequence[tuple[str, ProbeResults]], out: Path) -> None:
     write_text(out, layers_svg(runs))
 
 
-def cells_svg(run: ProbeResults, position: str, target: str = "area") -> str:
-    """How often a target is read in each cell: a heatmap for each layer, for one position."""
-    rows = [row for row in run.cells.to_pylist() if (row["position"], row["target"]) == (position, target)]
-    grid = Grid(*run.manifest.facts["grid"])
+def cells_svg(runs: Sequence[tuple[str, ProbeResults]], position: str, target: str = "area") -> str:
+    """How often a target is read in each cell, at one position: a heatmap for each run and layer, six layers at most.
+
+    Raises:
+        InputError: No run has the target there.
+    """
     maps = {}
-    for layer in sorted({row["layer"] for row in rows}):
-        by_cell = {
-            (row["row"], row["col"]): Proportion(row["n"], row["accuracy"], row["low"], row["high"])
-            for row in rows
-            if row["layer"] == layer
-        }
-        nothing = Proportion(0, float("nan"), float("nan"), float("nan"))
-        maps[f"{position}, layer {layer}"] = [
-            CellResult(cell.row, cell.col, by_cell.get((cell.row, cell.col), nothing)) for cell in grid.cells()
-        ]
-    return heatmaps_svg(maps, grid)
+    for title, run in runs:
+        rows = [row for row in run.cells.to_pylist() if (row["position"], row["target"]) == (position, target)]
+        layers = sorted({row["layer"] for row in rows})
+        for layer in layers if len(layers) <= _MOST_MAPS else layers[:: -(-len(layers) // _MOST_MAPS)]:
+            name = f"layer {layer}" if len(runs) == 1 else f"{shown(title, 24)}, layer {layer}"
+            maps[name] = _cells([row for row in rows if row["layer"] == layer], Grid(*run.manifest.facts["grid"]))
+    if not maps:
+        known = dict.fromkeys(name for _, run in runs for name in run.positions)
+        raise one_of("a position with cells", position, known)
+    return heatmaps_svg(maps, Grid(*runs[0][1].manifest.facts["grid"]))
+
+
+def save_cells(runs: Sequence[tuple[str, ProbeResults]], position: str, out: Path) -> None:
+    """Writes `cells_svg` of the runs."""
+    write_text(out, cells_svg(runs, position))
+
+
+def _cells(rows: Sequence[dict[str, Any]], grid: Grid) -> list[CellResult]:
+    """The cells of a grid in order, those without examples empty."""
+    by_cell = {
+        (row["row"], row["col"]): Proportion(row["n"], row["accuracy"], row["low"], row["high"]) for row in rows
+    }
+    return [CellResult(at.row, at.col, by_cell.get((at.row, at.col), proportion(0, 0))) for at in grid.cells()]
 
 
 def _panel(position: str, place: int, runs: Sequence[tuple[str, ProbeResults]], target: str) -> str:
