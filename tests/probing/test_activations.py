@@ -13,7 +13,8 @@ from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.models.loading import LoadedModel
 from evensight.probing import activations as module
-from evensight.probing.activations import Site, activation_key, chunk_path, extract
+from evensight.probing.activations import activation_key, chunk_path, extract
+from evensight.probing.layout import Site
 from evensight.probing.reading import StateReader
 from evensight.runs import hash_files
 from tiny_models import Tiny

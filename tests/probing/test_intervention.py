@@ -10,18 +10,10 @@ from torch import Tensor
 
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.models.loading import LoadedModel
-from evensight.probing.activations import Activations, Site, extract
-from evensight.probing.intervention import (
-    Edit,
-    Trial,
-    addition,
-    asked,
-    directions,
-    editing,
-    intervene,
-    random_like,
-    removal,
-)
+from evensight.probing.activations import Activations, extract
+from evensight.probing.edits import Edit, addition, directions, editing, random_like, removal
+from evensight.probing.intervention import Trial, asked, intervene
+from evensight.probing.layout import Site
 from evensight.probing.places import Places, places
 from evensight.probing.probes import fit_classes
 from evensight.probing.reading import image_tokens

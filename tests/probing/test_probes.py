@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.probing.activations import Site
 from evensight.probing.figures import cell_rows, chosen_outcome, estimate, probe_rows
+from evensight.probing.layout import Site
 from evensight.probing.outcomes import Outcome, among, outcome, read_outcomes, write_outcomes
 from evensight.probing.places import Places, places
 from evensight.probing.probes import Features, fit_classes, fit_coordinates, held_out

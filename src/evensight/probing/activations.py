@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from evensight.datasets.examples import Example, ExampleSet
 from evensight.errors import InputError
 from evensight.models.cores import cores_left_for
 from evensight.models.loading import LoadedModel, writing_weights
+from evensight.probing.layout import Layout, Site
 from evensight.probing.reading import BatchStates, StateReader
 from evensight.probing.taps import n_states
 from evensight.progress import progress
@@ -39,64 +39,6 @@ _LAYOUT = "layout.json"
 _LOOKED_AT = 16
 """So many examples show which positions there are."""
 _THERE, _PICTURES = "there", "pictures"
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A place where states are read: a position, and which state of the language model (0 for the vision tower)."""
-
-    position: str
-    state: int
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What the chunks hold.
-
-    Attributes:
-        states: Which states of the language model.
-        language: The positions among its tokens.
-        vision: The positions among the vision tower's patches.
-        left_out: The positions that were asked for and aren't there, with the reasons.
-        n_by_chunk: How many examples a chunk has; the last one may have fewer.
-        n: How many examples there are.
-    """
-
-    states: tuple[int, ...]
-    language: tuple[str, ...]
-    vision: tuple[str, ...]
-    left_out: Mapping[str, str]
-    n_by_chunk: int
-    n: int
-
-    @property
-    def sites(self) -> tuple[Site, ...]:
-        """All places, the vision tower's first, then by position and state."""
-        language = (Site(position, state) for position in self.language for state in self.states)
-        return (*(Site(position, 0) for position in self.vision), *language)
-
-    @property
-    def chunks(self) -> tuple[range, ...]:
-        """The examples of each chunk, by index."""
-        starts = range(0, self.n, self.n_by_chunk)
-        return tuple(range(start, min(start + self.n_by_chunk, self.n)) for start in starts)
-
-    def as_json(self) -> dict[str, Any]:
-        """The layout as JSON."""
-        return {
-            "states": list(self.states),
-            "language": list(self.language),
-            "vision": list(self.vision),
-            "left_out": dict(self.left_out),
-            "n_by_chunk": self.n_by_chunk,
-            "n": self.n,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Layout":
-        """The layout that `as_json` gave."""
-        lists = {name: tuple(value[name]) for name in ("states", "language", "vision")}
-        return cls(**lists, left_out=dict(value["left_out"]), n_by_chunk=value["n_by_chunk"], n=value["n"])
 
 
 @dataclass(frozen=True)
@@ -270,6 +212,11 @@ def _chunk(reader: StateReader, examples: ExampleSet, indices: range, batch_size
         pictures += [_digest(image) for image in images]
     tensors = {_PICTURES: torch.tensor(pictures, dtype=torch.int64)}
     for part in read[0].by_part:
+        if len({states.by_part[part].shape[1:] for states in read}) > 1:
+            raise InputError(
+                f"what the vision tower of `{reader.loaded.name}` gives can't be told apart by picture in every "
+                "batch: leave `vision` and `vision-object` out of `--positions`"
+            )
         tensors[part] = torch.cat([states.by_part[part] for states in read])
         tensors[f"{part}-{_THERE}"] = torch.cat([states.there[part] for states in read]).to(torch.uint8)
         if not torch.isfinite(tensors[part]).all():

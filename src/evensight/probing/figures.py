@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evensight.probing.activations import Site
 from evensight.probing.intervals import Estimate, mean_interval, ratio_interval
+from evensight.probing.layout import Site
 from evensight.probing.outcomes import Outcome, SiteOutcomes
 from evensight.probing.places import CLASSES, Places
 from evensight.statistics import proportion

@@ -15,6 +15,8 @@ _ONE_VIEW = ("llava", "paligemma", "gemma3")
 _WHOLE_FIRST = ("llava_next", "llava_onevision", "molmo2")
 _WHOLE_LAST = ("internvl", "idefics3", "smolvlm")
 _MERGED = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+TILED = (*_WHOLE_FIRST, *_WHOLE_LAST)
+"""The model types that cut a picture into tiles, as many as its size asks for."""
 KNOWN = (*_ONE_VIEW, *_WHOLE_FIRST, *_WHOLE_LAST, *_MERGED)
 """The model types whose tokens are known as a grid."""
 

@@ -26,7 +26,7 @@ from evensight.models.image_embeddings import plain
 from evensight.models.loading import LoadedModel, quiet_transformers
 from evensight.models.padding import LOGITS, POSITIONS, takes_logits_to_keep
 from evensight.models.prompts import IGNORED, Prompter, image_id
-from evensight.probing.image_grids import KNOWN, TokenGrid, seen_part, token_grid
+from evensight.probing.image_grids import KNOWN, TILED, TokenGrid, seen_part, token_grid
 from evensight.probing.taps import StateTaps, VisionTap
 
 LANGUAGE = ("last", "object", "image", "second")
@@ -158,7 +158,8 @@ class StateReader:
     ) -> tuple[Tensor, Tensor]:
         """The means over the tower's patches `[example, position, width]`, and where there are any."""
         thw = batch.get(POSITIONS)
-        views = None if patches is None else _views(patches, len(examples), thw)
+        is_tiled = self._prompter.model_type in TILED
+        views = None if patches is None or is_tiled else _views(patches, len(examples), thw)
         if views is None:
             return torch.zeros(len(examples), len(self.vision), 1), torch.zeros(
                 len(examples), len(self.vision)

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from dataclasses import replace as replace_fields
-from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,26 @@ from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError, one_of
 from evensight.models.loading import LoadedModel, identify, load
 from evensight.probing import results as tables
-from evensight.probing.activations import Activations, Site, activation_key, extract
-from evensight.probing.figures import cell_rows, chosen_outcome, estimate, probe_rows
-from evensight.probing.intervals import mean_interval
+from evensight.probing.activations import Activations, activation_key, extract
+from evensight.probing.figures import cell_rows, probe_rows
 from evensight.probing.intervention import CHANGED, Trial, intervene
-from evensight.probing.outcomes import Outcome, SiteOutcomes, among, outcome, read_outcomes, write_outcomes
-from evensight.probing.places import CLASSES, TARGETS, Places, places
+from evensight.probing.layout import Site
+from evensight.probing.outcomes import SiteOutcomes, among, outcome, read_outcomes, write_outcomes
+from evensight.probing.places import TARGETS, Places, places
 from evensight.probing.probes import check_installed
 from evensight.probing.reading import ALL, DEFAULT
 from evensight.probing.results import KIND, Answers
 from evensight.probing.splits import deal
+from evensight.probing.summary import (
+    Chosen,
+    area_verdict,
+    by_position,
+    chosen_outcomes,
+    position_figures,
+    predictions_table,
+    without_nan,
+)
 from evensight.probing.taps import n_states
-from evensight.probing.verdict import Verdict, verdict
 from evensight.progress import progress
 from evensight.runs import (
     RunFolder,
@@ -156,15 +163,15 @@ class _Work:
         found = self._outcomes(activations, kept)
         self._write(tables.PROBES, tables.PROBES_SCHEMA, _all(probe_rows, found, kept))
         self._write(tables.CELLS, tables.CELLS_SCHEMA, _all(cell_rows, found, kept))
-        chosen = _chosen(found)
-        write_table(self.out / tables.PREDICTIONS, _predictions(chosen, kept))
+        chosen = chosen_outcomes(found)
+        write_table(self.out / tables.PREDICTIONS, predictions_table(chosen, kept))
         changes = self._intervention(activations, located)
         summary = {
             "n": len(located),
             "n_combinations": located.n_combinations,
             "layers": n_states(self.loaded.model) - 1,
             "left_out": dict(activations.layout.left_out),
-            "positions": _figures(found, chosen, kept),
+            "positions": position_figures(found, chosen, kept),
             "verdicts": self._verdicts(chosen, kept),
             "intervention": changes,
         }
@@ -243,11 +250,11 @@ class _Work:
             self._write(tables.INTERVENTION, tables.INTERVENTION_SCHEMA, rows)
         return rows
 
-    def _verdicts(self, chosen: "Chosen", kept: Mapping[Site, Places]) -> dict[str, dict[str, Any]]:
+    def _verdicts(self, chosen: Chosen, kept: Mapping[Site, Places]) -> dict[str, dict[str, Any]]:
         """What becomes of the place at each position where areas are probed; empty without the model's answers."""
         if self.answers is None:
             return {}
-        located = _by_position(kept)
+        located = by_position(kept)
         every = self.answers.table(tuple(example.id for example in self.examples))
         write_table(self.out / tables.ANSWERS, every)
         found = {}
@@ -257,7 +264,7 @@ class _Work:
             ]
             if by_seed:
                 said = np.array([self.answers.by_id[id_][1] for id_ in of_position.ids], dtype=bool)
-                found[position] = asdict(_verdict(by_seed, of_position, said))
+                found[position] = asdict(area_verdict(by_seed, of_position, said))
         return found
 
     def _write(self, name: str, schema: pa.Schema, rows: Sequence[dict[str, Any]] | Iterator[dict[str, Any]]) -> None:
@@ -270,95 +277,5 @@ def write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-Chosen = Mapping[tuple[str, str, int], tuple[Outcome, Any]]
-"""By position, target and seed: the outcome of the layers that did best inside, and which layer each example had."""
-
-
 def _all(make: Any, found: Mapping[Site, SiteOutcomes], kept: Mapping[Site, Places]) -> Iterator[dict[str, Any]]:
     return (row for site, outcomes in found.items() for row in make(site, outcomes, kept[site]))
-
-
-def _by_position(kept: Mapping[Site, Places]) -> dict[str, Places]:
-    return {site.position: located for site, located in kept.items()}
-
-
-def _chosen(found: Mapping[Site, SiteOutcomes]) -> Chosen:
-    by_layer: dict[tuple[str, str, int], dict[int, Outcome]] = {}
-    for site, outcomes in found.items():
-        for (target, seed), one in outcomes.items():
-            by_layer.setdefault((site.position, target, seed), {})[site.state] = one
-    return {key: chosen_outcome(outcomes) for key, outcomes in by_layer.items()}
-
-
-def _predictions(chosen: Chosen, kept: Mapping[Site, Places]) -> pa.Table:
-    """The table of what the chosen layers' probes say, column by column: it has a row for each example many times."""
-    located = _by_position(kept)
-    parts = [tables.PREDICTIONS_SCHEMA.empty_table()]
-    for (position, target, seed), (one, layers) in chosen.items():
-        if target in CLASSES:
-            of_position, n = located[position], len(located[position])
-            columns = {
-                "id": of_position.ids,
-                "group": of_position.combinations,
-                "position": [position] * n,
-                "layer": layers,
-                "target": [target] * n,
-                "seed": np.full(n, seed),
-                "predicted": one.predicted,
-                "correct": one.predicted == of_position.by_target[target],
-                "control_correct": one.control == one.control_truth,
-            }
-            arrays = [pa.array(columns[field.name], field.type) for field in tables.PREDICTIONS_SCHEMA]
-            parts.append(pa.Table.from_arrays(arrays, schema=tables.PREDICTIONS_SCHEMA))
-    return pa.concat_tables(parts)
-
-
-def _figures(
-    found: Mapping[Site, SiteOutcomes], chosen: Chosen, kept: Mapping[Site, Places]
-) -> dict[str, dict[str, Any]]:
-    """For each position and target: every layer's estimate over all seeds, and the chosen layers'."""
-    figures: dict[str, dict[str, Any]] = {}
-    for site, outcomes in found.items():
-        for target in dict.fromkeys(target for target, _ in outcomes):
-            of_target = figures.setdefault(site.position, {}).setdefault(target, {"layers": []})
-            by_seed = [one for (name, _), one in outcomes.items() if name == target]
-            over_seeds = estimate(by_seed, kept[site].by_target[target], kept[site])
-            of_target["layers"].append({"layer": site.state, **asdict(over_seeds)})
-    for position, of_position in _by_position(kept).items():
-        for target, of_target in figures.get(position, {}).items():
-            picked = [value for (where, name, _), value in chosen.items() if (where, name) == (position, target)]
-            of_target["chosen"] = _of_chosen(picked, target, of_position)
-    return figures
-
-
-def _of_chosen(picked: Sequence[tuple[Outcome, Any]], target: str, located: Places) -> dict[str, Any]:
-    outcomes, layers = [one for one, _ in picked], np.concatenate([layers for _, layers in picked])
-    figures: dict[str, Any] = {
-        "layers": sorted({int(layer) for layer in layers}),
-        **asdict(estimate(outcomes, located.by_target[target], located)),
-    }
-    if target in CLASSES:
-        control = np.stack([one.control == one.control_truth for one in outcomes])
-        figures["control"] = asdict(mean_interval(control, located.combinations, np.random.default_rng(0)))
-        by_cell = [one.arbitrary_right for one in outcomes]
-        figures["arbitrary"] = float(np.mean(by_cell)) if by_cell[0].size else None
-    else:
-        figures["error_cells"] = float(
-            np.mean([np.abs(one.predicted - located.by_target[target]) for one in outcomes])
-        )
-    return figures
-
-
-def _verdict(by_seed: Sequence[Outcome], located: Places, said: Any) -> Verdict:
-    read = np.stack([one.predicted == located.by_target["area"] for one in by_seed])
-    control = np.stack([one.control == one.control_truth for one in by_seed])
-    return verdict(read, control, said, located.combinations, np.random.default_rng(0))
-
-
-def without_nan(value: Any) -> Any:
-    """The value with None for NaN, which JSON doesn't have."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and isnan(value) else value
