@@ -127,20 +127,30 @@ class StateReader:
         is_image = image_tokens(self.loaded, ids)
         n_answer = 0 if labels is None else int((labels != IGNORED).any(dim=0).sum())
         weights = torch.zeros(len(ids), len(self.language), ids.shape[1])
-        for k, example in enumerate(examples):
-            for p, name in enumerate(self.language):
-                if name == "last":
-                    tokens = [ids.shape[1] - n_answer - 1]
-                elif name == "second":
-                    tokens = self._second(example, labels, k, ids.shape[1] - n_answer)
-                else:
-                    places = is_image[k].nonzero()[:, 0]
-                    shown = range(len(places)) if name == "image" else self._under(batch, k, len(places), example)
-                    tokens = places[list(shown)].tolist()
-                weights[k, p, tokens] = 1 / max(1, len(tokens))
+        for p, name in enumerate(self.language):
+            if name == "last":
+                weights[:, p, ids.shape[1] - n_answer - 1] = 1
+            elif name == "image":
+                weights[:, p] = is_image / is_image.sum(dim=1, keepdim=True).clamp(min=1)
+            elif name == "object":
+                self._weigh_objects(weights[:, p], is_image, batch, examples)
+            else:
+                for k, example in enumerate(examples):
+                    weights[k, p, self._second(example, labels, ids.shape[1] - n_answer)] = 1
         return weights
 
-    def _second(self, example: Example, labels: Tensor | None, k: int, n_prompt: int) -> list[int]:
+    def _weigh_objects(
+        self, weights: Tensor, is_image: Tensor, batch: dict[str, Tensor], examples: Sequence[Example]
+    ) -> None:
+        """Fills in how much of each token goes into the object's mean, `[example, token]`."""
+        n_tokens = is_image.sum(dim=1).tolist()
+        places = torch.split(is_image.nonzero()[:, 1], n_tokens)
+        for k, example in enumerate(examples):
+            under = self._under(batch, k, n_tokens[k], example)
+            if under:
+                weights[k, places[k][list(under)]] = 1 / len(under)
+
+    def _second(self, example: Example, labels: Tensor | None, n_prompt: int) -> list[int]:
         """The token that the first word of the answer ends on, where that is the beginning of the answer's tokens."""
         first = self._prompter.answer_ids(_first_word(example))[:-1]
         whole = self._prompter.answer_ids(example.question.answer)[:-1]
@@ -161,14 +171,13 @@ class StateReader:
         is_tiled = self._prompter.model_type in TILED
         views = None if patches is None or is_tiled else _views(patches, len(examples), thw)
         if views is None:
-            return torch.zeros(len(examples), len(self.vision), 1), torch.zeros(
-                len(examples), len(self.vision)
-            ).bool()
+            shape = (len(examples), len(self.vision))
+            return torch.zeros(*shape, 1), torch.zeros(shape, dtype=torch.bool)
         rows, there = [], []
         for k, (view, example) in enumerate(zip(views, examples, strict=True)):
-            shape = None if thw is None else (int(thw[k, 1]), int(thw[k, 2]))
-            chosen = {"vision": range(len(view)), "vision-object": self._patches_under(len(view), shape, example)}
-            picked = [view[list(chosen[name])].float() for name in self.vision]
+            rows_cols = None if thw is None else (int(thw[k, 1]), int(thw[k, 2]))
+            under = list(self._patches_under(len(view), rows_cols, example)) if "vision-object" in self.vision else []
+            picked = [(view if name == "vision" else view[under]).float() for name in self.vision]
             rows.append(torch.stack([part.mean(dim=0) if len(part) else part.sum(dim=0) for part in picked]))
             there.append([len(part) > 0 for part in picked])
         return torch.stack(rows), torch.tensor(there)
