@@ -30,7 +30,7 @@ from evensight.errors import InputError
 
 MANIFEST_NAME = "manifest.json"
 _TEMPORARY = ".partial-"
-_PACKAGES = ("numpy", "pillow", "pyarrow", "scipy", "torch", "transformers", "peft", "accelerate")
+_PACKAGES = ("numpy", "pillow", "pyarrow", "scipy", "torch", "transformers", "peft", "accelerate", "scikit-learn")
 
 
 @contextmanager
@@ -157,7 +157,7 @@ class RunManifest:
     """What a whole run folder says of itself.
 
     Attributes:
-        kind: What was done: `dataset`, `finetune`, `evaluation`, `study`.
+        kind: What was done: `dataset`, `finetune`, `evaluation`, `probes`, `study`.
         config: The configuration, as JSON, seeds included.
         inputs: The hashes of what went in (data, model, adapter, processor), by name.
         files: The SHA-256 of each file that came out, by its path in the folder.
@@ -190,6 +190,7 @@ def called(kind: str) -> str:
         "finetune": "a fine-tuning run",
         "evaluation": "an evaluation",
         "export": "an export",
+        "probes": "a probing run",
     }.get(kind, f"a {kind}")
 
 

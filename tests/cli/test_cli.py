@@ -15,7 +15,7 @@ from evensight import cli
 from evensight.models.embedded import EMBEDDED_FOLDER
 from made_runs import half, write_run
 
-COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "score", "report", "study")
+COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "score", "probe", "report", "study")
 PHOTOS = ("photos make", "photos counts", "photos fetch", "photos sheet")
 MAIN = "from evensight.cli import main; main()"
 
@@ -35,7 +35,16 @@ def assert_one_line(done: subprocess.CompletedProcess[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [*COMMANDS, "embedded train", "embedded card", "models list", "models inspect", "models accelerate", *PHOTOS],
+    [
+        *COMMANDS,
+        "embedded train",
+        "embedded card",
+        "models list",
+        "models inspect",
+        "models accelerate",
+        "probe compare",
+        *PHOTOS,
+    ],
 )
 def test_every_command_has_help_with_an_example(command: str) -> None:
     shown = CliRunner().invoke(cli.app, [*command.split(), "--help"])

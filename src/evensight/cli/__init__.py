@@ -20,6 +20,7 @@ from evensight.cli.generate import generate
 from evensight.cli.import_ import import_
 from evensight.cli.models import models
 from evensight.cli.photos import photos
+from evensight.cli.probe import probe
 from evensight.cli.report import report
 from evensight.cli.score import score
 from evensight.cli.study import study
@@ -40,6 +41,7 @@ app.add_typer(photos, name="photos")
 app.add_typer(import_, name="import")
 app.add_typer(embedded, name="embedded")
 app.add_typer(models, name="models")
+app.add_typer(probe, name="probe")
 
 
 @app.callback(invoke_without_command=True)
