@@ -1,4 +1,4 @@
-"""`evensight evaluate --server` as a user types it: the same figures as here, faults asked again, bad input one line."""
+"""`evensight evaluate --server` as a user types it: the same figures, faults asked again, bad input one line."""
 
 import json
 import os
