@@ -151,7 +151,7 @@ def test_a_model_folder_without_weights_is_one_line(stored: Path, tmp_path: Path
 
 def test_the_stages_by_hand(stored: Path, tmp_path: Path) -> None:
     tune = ("finetune", "--model", "embedded", "--data", str(stored), "--out", "tuned", "--epochs", "1")
-    ask = ("evaluate", "--model", "embedded", "--data", str(stored), "--out")
+    ask = ("evaluate", "--model", "embedded", "--data", str(stored), "--allow-trained-on", "--out")
     for arguments in (tune, (*ask, "base"), (*ask, "after", "--adapter", "tuned")):
         done = run(*arguments, cwd=tmp_path)
         assert done.returncode == 0, done.stderr

@@ -169,7 +169,18 @@ def test_an_adapter_of_another_base_is_one_line(
     desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(desk)
-    ask = ["evaluate", "--model", "other", "--adapter", "run", "--data", "data", "--out", "asked"]
+    ask = [
+        "evaluate",
+        "--model",
+        "other",
+        "--adapter",
+        "run",
+        "--data",
+        "data",
+        "--out",
+        "asked",
+        "--allow-trained-on",
+    ]
     assert "the adapter `run` was trained on other weights than those of `other`" in refused(ask, monkeypatch, capsys)
     assert not (desk / "asked").exists()
 
@@ -181,7 +192,7 @@ def test_a_run_without_an_adapter_says_what_to_name_instead(
     out = str(tmp_path / "full")
     tune = ["finetune", "--model", "embedded", "--data", "data", "--out", out, "--method", "full", *QUICK]
     assert CliRunner().invoke(cli.app, tune).exit_code == 0
-    ask = ["evaluate", "--data", "data", "--out", str(tmp_path / "asked")]
+    ask = ["evaluate", "--data", "data", "--out", str(tmp_path / "asked"), "--allow-trained-on"]
     line = refused([*ask, "--model", "embedded", "--adapter", out], monkeypatch, capsys)
     assert f"trained the model itself and has no adapter: name `{out}/model` as the model instead" in line
     assert CliRunner().invoke(cli.app, [*ask, "--model", f"{out}/model"]).exit_code == 0
@@ -232,7 +243,7 @@ def test_a_gpu_that_is_too_small_is_one_line_with_the_batch_size_to_try(
     assert "too small for batch size 2 (at step 1): try batch size 1 with gradient accumulation 2" in line
     ask = ["evaluate", "--model", "embedded", "--data", "data", "--out", str(tmp_path / "asked"), "--batch-size", "6"]
     with monkeypatch.context() as patch:
-        patch.setattr("transformers.LlavaForConditionalGeneration.generate", full)
+        patch.setattr("transformers.LlavaForConditionalGeneration.forward", full)
         assert "too small for 6 questions at a time: try batch size 3" in refused(ask, patch, capsys)
     with monkeypatch.context() as patch:
         patch.setattr("transformers.LlavaForConditionalGeneration.to", full)

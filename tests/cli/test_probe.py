@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from typer.testing import CliRunner, Result
 
 from evensight import cli
@@ -14,7 +13,8 @@ from evensight.annotations import Grid
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.evaluation.ask import evaluate
-from evensight.models.predict import Predictor
+from evensight.models.answering import Answer, Asked
+from evensight.models.asked_here import Here
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import cell_factor, factor
@@ -42,12 +42,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An evaluation of a model that says "center" to everything."""
 
-    def center(_: Predictor, images: Sequence[Image.Image], texts: Sequence[str]) -> list[str]:
-        return ["center"] * len(texts)
+    def center(_: Here, batch: Sequence[Asked], encoded: object) -> list[Answer]:
+        return [Answer(one.index, "center") for one in batch]
 
     out = tmp_path_factory.mktemp("runs") / "said"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Predictor, "answer", center)
+        patch.setattr(Here, "answered", center)
         evaluate("embedded", None, StoredExamples(data), out, 64)
     return out
 

@@ -14,9 +14,9 @@ from evensight.scenes.factors import cell_factor, factor
 from tiny_models import BUILDERS, Tiny, save_tiny
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """These models are too small for a second thread."""
+    """These models are too small for a second thread; and a module's runs are compared to the bit."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -38,3 +38,12 @@ def test_a_changed_file_is_refused(stored: Path) -> None:
     victim.write_bytes(victim.read_bytes()[:-1] + b"!")
     with pytest.raises(InputError, match="damaged or was changed"):
         StoredExamples(stored)
+
+
+def test_another_set_where_one_was_has_its_own_pictures(tmp_path: Path) -> None:
+    for order in (Order("nearest", size_px=108), Order("counting", size_px=108)):
+        if (tmp_path / "set").exists():
+            (tmp_path / "set").rename(tmp_path / "before")
+        storing(order.examples(), tmp_path / "set", "parquet", 3).complete()
+        found, made = StoredExamples(tmp_path / "set"), order.examples()
+        assert all((found.pixels(k) == made.pixels(k)).all() for k in range(3))

@@ -21,6 +21,7 @@ name: mini-train
 description: two squares in every cell
 parts: [{shape: square, color: [red, green], size: large}]
 """
+MINI_TEST = MINI_TRAIN.replace("mini-train", "mini-test").replace("square", "circle")
 MakeCoco = Callable[..., Path]
 FIGURES = {"accuracy", "n", "low", "high", "n_invalid", "cell_std", "worst_cell"}
 
@@ -34,7 +35,7 @@ def mini_study(seed: int = 0) -> Study:
             "batch_size": 54,
             "finetune": {"epochs": 0.5},
             "conditions": {"base": {}, "balanced": {"train": "mini-train"}},
-            "tests": {"mini": {"design": "mini-train"}, "coco-val": {"photos": "val2017"}},
+            "tests": {"mini": {"design": "mini-test"}, "coco-val": {"photos": "val2017"}},
         }
     )
 
@@ -43,7 +44,8 @@ def mini_study(seed: int = 0) -> Study:
 def _catalog(tmp_path_factory: pytest.TempPathFactory) -> object:
     shipped = tmp_path_factory.mktemp("designs")
     shutil.copytree(catalog.SHIPPED, shipped, dirs_exist_ok=True)
-    (shipped / "99_mini-train.yaml").write_text(MINI_TRAIN)
+    (shipped / "98_mini-train.yaml").write_text(MINI_TRAIN)
+    (shipped / "99_mini-test.yaml").write_text(MINI_TEST)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalog, "SHIPPED", shipped)
         patch.setenv("HF_HUB_OFFLINE", "1")

@@ -18,11 +18,13 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, modeling_ut
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
-from evensight.evaluation.ask import evaluate
+from evensight.evaluation.ask import evaluate_subject
 from evensight.models import loading
+from evensight.models.answering import Way
 from evensight.models.embedded import EMBEDDED_FOLDER
 from evensight.models.families import component_of, linear_layers
 from evensight.models.loading import load
+from evensight.models.subjects import model_here
 from evensight.scenes.compose import SceneDesign
 from evensight.training import methods
 from evensight.training.finetune import config_for, finetune
@@ -79,7 +81,8 @@ def test_a_full_model_loads_by_the_auto_classes_and_is_asked_like_any_other(few:
     assert type(AutoProcessor.from_pretrained(folder)).__name__ == "LlavaProcessor"
     ours = load(str(folder)).model.state_dict()
     assert all(torch.equal(weight, ours[name]) for name, weight in plain.state_dict().items())
-    assert evaluate(str(folder), None, few, tmp_path / "asked", 16).facts["n"] == len(few)
+    asked = evaluate_subject(model_here(str(folder), None, 16, Way()), few, tmp_path / "asked", allow_trained_on=True)
+    assert asked.facts["n"] == len(few)
     base = load("embedded")
     assert load(str(folder)).hashes["processor"] == base.hashes["processor"]
     assert not torch.equal(ours["lm_head.weight"], base.model.state_dict()["lm_head.weight"])

@@ -47,14 +47,15 @@ class ParquetReader(Reader):
         """
         self.table = _table(paths, factors)
         sizes = [(path, k, size) for path in paths for k, size in enumerate(_group_sizes(path))]
-        self._groups = [(str(path), k) for path, k, _ in sizes]
+        files = {path: _identity(path) for path in paths}
+        self._groups = [(str(path), files[path], k) for path, k, _ in sizes]
         self._ends = list(accumulate(size for *_, size in sizes))
 
     @override
     def encoded(self, index: int) -> bytes:
         k = bisect_right(self._ends, index)
-        path, group = self._groups[k]
-        return bytes(_images_of_group(os.getpid(), path, group)[index - (self._ends[k - 1] if k else 0)].as_py())
+        images = _images_of_group(os.getpid(), *self._groups[k])
+        return bytes(images[index - (self._ends[k - 1] if k else 0)].as_py())
 
 
 class JsonReader(Reader):
@@ -133,8 +134,14 @@ def _group_sizes(path: Path) -> list[int]:
     return [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
 
 
+def _identity(path: Path) -> tuple[int, ...]:
+    """What differs between two files that have had one name: another set may be stored where this one was."""
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
 @lru_cache(maxsize=_CACHED_GROUPS)
-def _images_of_group(_pid: int, path: str, group: int) -> pa.Array:
+def _images_of_group(_pid: int, path: str, _identity: tuple[int, ...], group: int) -> pa.Array:
     """A row group's images; the process is part of the key, for a reader doesn't survive a fork."""
     file = pq.ParquetFile(path, memory_map=True)
     images = file.read_row_group(group, ["image"], use_threads=False)["image"].combine_chunks()
