@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing exports ecosystem ray seeds clean
+.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing exports ecosystem ray seeds kill faults clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,12 @@ ray:  ## store a set with two workers of a Ray cluster, one of them killed, in .
 
 seeds: $(READY)  ## the demo over 3 seeds; writes docs/seeds.md (about 12 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/seeds.py --out runs/seeds --table docs/seeds.md
+
+kill: $(READY)  ## kill commands at any call to the kernel, 30 times each; needs strace (about 40 minutes)
+	HF_HUB_OFFLINE=1 $(BIN)/python reliability/kill.py --kills 30 --out runs/kill
+
+faults: $(READY)  ## failing disks and damaged files under each command; needs strace (about an hour)
+	HF_HUB_OFFLINE=1 $(BIN)/python reliability/faults.py --out runs/faults
 
 clean:  ## remove the environment and the caches, never runs/
 	rm -rf $(VENV) .venv-exports .venv-ecosystem .venv-ray .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -515,3 +516,54 @@ def test_a_folder_that_is_refused_is_left_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(InputError), RunFolder(tmp_path).locked():
         RunFolder(tmp_path).begin("dataset", "fingerprint")
     assert (tmp_path / ".lock").read_text() == "mine too"
+
+
+def test_a_manifest_with_one_flipped_bit_is_seen(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.seal(RunManifest("toy", {"seed": 1}, {}, {}))
+    content = folder.manifest_path.read_bytes()
+    assert folder.manifest("toy").config == {"seed": 1}
+    for bit in range(8 * len(content)):
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        folder.manifest_path.write_bytes(bytes(changed))
+        if not says_the_same(bytes(changed), content):  # white space may change
+            with pytest.raises(InputError):
+                folder.manifest("toy")
+
+
+def says_the_same(one: bytes, other: bytes) -> bool:
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:
+        return False
+
+
+def test_a_manifest_of_before_they_had_their_own_hash_is_read(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.seal(RunManifest("toy", {}, {}, {}))
+    value = json.loads(folder.manifest_path.read_text())
+    del value["sha256"]
+    folder.manifest_path.write_text(json.dumps(value))
+    assert folder.manifest("toy").kind == "toy"
+
+
+def test_what_a_killed_run_left_beside_its_whole_result_is_taken_away(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.begin("toy", "fingerprint")
+    (tmp_path / "pictures").mkdir()
+    folder.seal(RunManifest("toy", {}, {}, {}))
+    (tmp_path / ".begun-toy").write_text("fingerprint")  # killed before it was unlinked
+    (tmp_path / "pictures" / ".partial-1-a.png").write_bytes(b"half")
+    assert folder.is_done("toy", {}, {})
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["manifest.json", "pictures"]
+
+
+def test_a_disk_that_refuses_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*/a\.json'"):
+        write_json(tmp_path / "a.json", {})
+    assert list(tmp_path.iterdir()) == []

@@ -5,9 +5,9 @@ Three promises, kept here for everybody:
 * A file or folder appears under its name only when all its bytes are on the disk: it is written beside its
   place, flushed, and renamed (`atomic_file`, `atomic_folder`, `write_json`).
 * A run folder is whole when, and only when, it has its `manifest.json`, which is written last. The manifest
-  holds the configuration, the seeds, the versions and the hashes of what went in, and of the files that came
-  out; its `fingerprint` is a hash of the configuration and the inputs, so that work that was done is found
-  again (`RunFolder.is_done`).
+  holds the configuration, the seeds, the versions and the hashes of what went in, of the files that came
+  out, and of itself, so that no damage goes unseen; its `fingerprint` is a hash of the configuration and the
+  inputs, so that work that was done is found again (`RunFolder.is_done`).
 * Two processes never write one run folder: the second is told so and stops (`RunFolder.locked`).
 
 Nothing here carries a time stamp: the same run gives the same bytes.
@@ -30,21 +30,38 @@ from evensight.errors import InputError
 
 MANIFEST_NAME = "manifest.json"
 _TEMPORARY = ".partial-"
+_SEAL = "sha256"
 _PACKAGES = ("numpy", "pillow", "pyarrow", "scipy", "torch", "transformers", "peft", "accelerate", "scikit-learn")
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Gives a temporary path to write; renames it to `path` once the block ends without an error."""
+    """Gives a temporary path to write; renames it to `path` once the block ends without an error.
+
+    Raises:
+        OSError: The disk refuses; it names `path` where the system names no file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{path.name}"
     try:
-        yield temporary
-        flush(temporary)
-        temporary.replace(path)
-        flush(path.parent)
+        with _naming(path):
+            yield temporary
+            flush(temporary)
+            temporary.replace(path)
+            flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Has the system's errors say which file they are about."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno or 0, error.strerror or one_line(error), str(path)) from error
 
 
 @contextmanager
@@ -56,19 +73,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     old = path.parent / f"{_TEMPORARY}{os.getpid()}-old-{path.name}"
     try:
-        yield temporary
-        for file in sorted(temporary.rglob("*")):
-            flush(file)
-        flush(temporary)
-        if path.exists():
-            path.rename(old)
-        try:
-            temporary.rename(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
-        flush(path.parent)
+        with _naming(path):
+            yield temporary
+            for file in sorted(temporary.rglob("*")):
+                flush(file)
+            flush(temporary)
+            if path.exists():
+                path.rename(old)
+            try:
+                temporary.rename(path)
+            except OSError:
+                if old.exists():
+                    old.rename(path)
+                raise
+            flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -221,6 +239,11 @@ class RunFolder:
         value = read_json(self.manifest_path, f"{kind} manifest")
         if value.get("kind") != kind:
             raise InputError(f"`{self.path}` is {called(str(value.get('kind')))}: expected {called(kind)}")
+        if not _is_as_sealed(value):
+            raise InputError(
+                f"`{self.manifest_path}` is damaged or was changed: its SHA-256 differs from the one in it; "
+                "make the folder again"
+            )
         try:
             fields = {name: value[name] for name in RunManifest.__slots__}
         except KeyError as error:
@@ -247,7 +270,10 @@ class RunFolder:
                 )
 
     def is_done(self, kind: str, config: Mapping[str, Any], inputs: Mapping[str, str]) -> bool:
-        """Whether the folder holds the whole result of just this run, its files unchanged."""
+        """Whether the folder holds the whole result of just this run, its files unchanged.
+
+        What a run that was killed behind its last line left beside it is then taken away.
+        """
         try:
             manifest = self.manifest(kind)
             if manifest.fingerprint != fingerprint(kind, config, inputs):
@@ -255,6 +281,8 @@ class RunFolder:
             self.check_files(manifest)
         except InputError:
             return False
+        self._marker(kind).unlink(missing_ok=True)
+        self.sweep()
         return True
 
     def begin(self, kind: str, run_fingerprint: str, *, replace: bool = False) -> None:
@@ -270,7 +298,7 @@ class RunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"`{self.path}` is a file: expected a folder, or a new name, for {called(kind)}")
-        marker = self.path / f".begun-{kind}"
+        marker = self._marker(kind)
         if self.manifest_path.exists():
             is_damaged = self.manifest(kind).fingerprint == run_fingerprint  # for else `is_done` had said so
             if not (replace or is_damaged):
@@ -295,9 +323,12 @@ class RunFolder:
         return any(map(_is_foreign, self.path.iterdir()))
 
     def sweep(self) -> None:
-        """Removes what a killed process left half written."""
-        for leftover in self.path.glob(f"{_TEMPORARY}*"):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        """Removes what a killed process left half written, also in folders below."""
+        for leftover in list(self.path.rglob(f"{_TEMPORARY}*")):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+
+    def _marker(self, kind: str) -> Path:
+        return self.path / f".begun-{kind}"
 
     def _clear(self, marker: Path) -> None:
         self.manifest_path.unlink(missing_ok=True)
@@ -309,8 +340,9 @@ class RunFolder:
 
     def seal(self, manifest: RunManifest) -> None:
         """Writes the manifest: from now on the run is whole."""
-        write_json(self.manifest_path, asdict(manifest))
-        (self.path / f".begun-{manifest.kind}").unlink(missing_ok=True)
+        value = asdict(manifest)
+        write_json(self.manifest_path, {**value, _SEAL: hash_json(value)})
+        self._marker(manifest.kind).unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -337,6 +369,12 @@ class RunFolder:
             except BaseException:
                 leave_as_found(self.path, had_lock=had_lock)
                 raise
+
+
+def _is_as_sealed(value: Mapping[str, Any]) -> bool:
+    """Whether a manifest's hash of itself is right; those of before evensight wrote one have nothing besides."""
+    rest = {name: part for name, part in value.items() if name != _SEAL}
+    return value[_SEAL] == hash_json(rest) if _SEAL in value else set(rest) <= set(RunManifest.__slots__)
 
 
 _locks: set[IO[str]] = set()

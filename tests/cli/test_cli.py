@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from evensight import cli
 from evensight.models.embedded import EMBEDDED_FOLDER
+from forged import reseal
 from made_runs import half, write_run
 
 COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "score", "probe", "report", "study")
@@ -190,9 +191,8 @@ def test_audit_exits_with_one_when_the_claim_is_broken(stored: Path, tmp_path: P
 
     assert run("audit", str(stored)).returncode == 0
     broken = Path(shutil.copytree(stored, tmp_path / "broken"))
-    manifest = json.loads((broken / "manifest.json").read_text())
-    manifest["facts"]["balanced"] = [["area", "slot"], ["shape", "area"]]
-    (broken / "manifest.json").write_text(json.dumps(manifest))
+    facts = json.loads((broken / "manifest.json").read_text())["facts"]
+    reseal(broken, facts={**facts, "balanced": [["area", "slot"], ["shape", "area"]]})
     done = run("audit", str(broken), "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["ok"] is False
@@ -214,10 +214,8 @@ def test_a_report_does_not_replace_a_device(tmp_path: Path) -> None:
 @pytest.mark.parametrize("facts", [{"set": ""}, {"grid": [3, 3]}, {"grid": [9.5, 9]}])
 def test_an_evaluation_whose_manifest_is_wrong_is_one_line(tmp_path: Path, facts: dict[str, object]) -> None:
     write_run(tmp_path / "run", half)
-    path = tmp_path / "run" / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["facts"] |= facts
-    path.write_text(json.dumps(manifest))
+    known = json.loads((tmp_path / "run" / "manifest.json").read_text())["facts"]
+    reseal(tmp_path / "run", facts=known | facts)
     assert_one_line(run("report", str(tmp_path / "run"), "--out", str(tmp_path / "r.html")))
 
 

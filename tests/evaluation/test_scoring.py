@@ -19,8 +19,9 @@ from evensight.evaluation.rescoring import rescore
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.scoring import score_file, score_run
 from evensight.reports.scores import score_lines
-from evensight.runs import RunFolder, RunManifest, hash_file, hash_files
+from evensight.runs import hash_file, hash_files
 from evensight.storage.stored import StoredExamples
+from forged import reseal
 from made_runs import examples, right, write_run
 
 ASKED = examples(1)
@@ -46,8 +47,7 @@ def spoil(path: Path, spoiled: Mapping[int, tuple[str, str]]) -> Results:
     for name, values in (("raw", raw), ("outcome", outcomes)):
         table = table.set_column(table.column_names.index(name), table.schema.field(name), [values])
     pq.write_table(table, path / "results.parquet")
-    manifest = json.loads((path / "manifest.json").read_text())
-    RunFolder(path).seal(RunManifest(**{**manifest, "files": hash_files(path)}))
+    reseal(path)
     return read_results(path)
 
 
@@ -94,8 +94,7 @@ def test_controls_are_read_again_too(tmp_path: Path) -> None:
     table = pq.read_table(file)
     k = table.column_names.index("outcome")
     pq.write_table(table.set_column(k, table.schema.field(k), [["invalid"] * N]), file)
-    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
-    RunFolder(tmp_path / "run").seal(RunManifest(**{**manifest, "files": hash_files(tmp_path / "run")}))
+    reseal(tmp_path / "run")
     assert score_run(tmp_path / "run").control_changes == {"black": N}
 
 
@@ -131,8 +130,7 @@ def test_a_column_that_is_not_known_stays(tmp_path: Path) -> None:
     old_run(run)
     table = pq.read_table(run / "results.parquet")
     pq.write_table(table.append_column("seconds", [[[0.5, 1.5]] * N]), run / "results.parquet")
-    manifest = json.loads((run / "manifest.json").read_text())
-    RunFolder(run).seal(RunManifest(**{**manifest, "files": hash_files(run)}))
+    reseal(run)
     assert score_run(run).results.column("seconds") == [[0.5, 1.5]] * N
 
 

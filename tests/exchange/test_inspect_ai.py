@@ -55,7 +55,7 @@ def test_a_folder_that_is_no_set_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "letter", "outcome"),
     [
-        ("The {right} one.", "C", Outcome.CORRECT),
+        ("In the {right} of the picture.", "C", Outcome.CORRECT),
         ("{other}", "I", Outcome.WRONG),
         ("{right} or {other}", "N", Outcome.INVALID),
         ("", "N", Outcome.INVALID),

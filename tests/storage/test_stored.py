@@ -1,4 +1,3 @@
-import hashlib
 import json
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from evensight.errors import InputError
 from evensight.scenes.catalog import design
 from evensight.storage.parquet import DATA_NAME
 from evensight.storage.stored import StoredExamples, store
+from forged import reseal
 
 Rows = list[dict[str, Any]]
 
@@ -53,9 +53,8 @@ def rewrite(whole: Path, tmp_path: Path) -> Callable[[Callable[[Rows], Rows]], P
         out = tmp_path / "forged"
         out.mkdir()
         pq.write_table(pa.Table.from_pylist(change(table.to_pylist()), schema=table.schema), out / DATA_NAME)
-        manifest = json.loads((whole / "manifest.json").read_text())
-        manifest["files"][DATA_NAME] = hashlib.sha256((out / DATA_NAME).read_bytes()).hexdigest()
-        (out / "manifest.json").write_text(json.dumps(manifest))
+        (out / "manifest.json").write_bytes((whole / "manifest.json").read_bytes())
+        reseal(out)
         return out
 
     return made_over
@@ -220,17 +219,14 @@ def test_no_flipped_bit_of_the_manifest_ends_in_a_traceback(small: Path) -> None
 
 
 def test_a_manifest_that_lists_no_data_is_refused(small: Path) -> None:
-    manifest = json.loads((small / "manifest.json").read_text())
-    (small / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
+    reseal(small, files={})
     assert_refused(small)
 
 
 def test_a_file_without_the_columns_is_refused(small: Path) -> None:
     table = pq.read_table(small / DATA_NAME).drop_columns(["area"])
     pq.write_table(table, small / DATA_NAME)
-    manifest = json.loads((small / "manifest.json").read_text())
-    manifest["files"][DATA_NAME] = hashlib.sha256((small / DATA_NAME).read_bytes()).hexdigest()
-    (small / "manifest.json").write_text(json.dumps(manifest))
+    reseal(small)
     with pytest.raises(InputError, match="lacks the columns area"):
         StoredExamples(small)
 

@@ -1,0 +1,173 @@
+"""Commands that are killed, again and again, and must end in the same bytes as if nobody had disturbed them.
+
+    python reliability/kill.py --kills 30 --out runs/kill        (or: make kill)
+
+Each command is run once to its end, and its calls to the kernel about its folder are listed. Then SIGKILL comes as
+one of them begins (a write, fsync, rename, mkdir, unlink: each once before any twice), and every third time at a
+random instant; the same command is started again, is killed again, up to four times, and then ends. Every file of its
+folder is compared with the undisturbed run's, byte for byte, and no other file may be there. At the end two are
+started at once on one folder: the second says so in one line and stops.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from commands import Command, commands, contents, environment
+from evensight.progress import progress
+from evensight.randomness import below, shuffled
+from evensight.runs import write_json
+from tracing import Ended, Point, at, killed_after, points
+
+IN_A_ROW = 4
+"""How often a run is killed before it may end."""
+
+
+@dataclass
+class Trial:
+    """A command and what its kills gave.
+
+    Attributes:
+        command: The command.
+        root: Where its folders are.
+        seed: Draws points and instants.
+        kills: How many runs were killed.
+        ends: How many came to their end after kills.
+        faults: What was not as it should be, a line each.
+    """
+
+    command: Command
+    root: Path
+    seed: int
+    kills: int = 0
+    ends: int = 0
+    faults: list[str] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    expected: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def prepare(self) -> None:
+        """Runs the command undisturbed, then once more to list its calls."""
+        out = self.root / "undisturbed"
+        started = time.monotonic()
+        ended = killed_after(3600.0, self.command.line(out), environment(self.root / "cache-undisturbed"))
+        self.seconds = time.monotonic() - started
+        if ended.status != 0:
+            sys.exit(f"`{self.command.name}` undisturbed ended with {ended.status}: {ended.stderr[-500:]}")
+        self.expected = contents(out)
+        traced = self.root / "run"
+        found = points(self.command.line(traced), environment(self.root / "cache-traced"), traced)
+        self._compare(traced, "traced")
+        self.points = shuffled(found, self.seed, f"points of {self.command.name}")
+
+    def chain(self, n_kills: int) -> None:
+        """Kills a run up to so many times, lets it end, and compares."""
+        out, env = self.root / "run", environment(self.root / "cache")
+        line = self.command.line(out)
+        for path in (out, self.root / "cache"):
+            shutil.rmtree(path, ignore_errors=True)
+        history = []
+        for _ in range(n_kills):
+            where, ended = self._kill(line, env)
+            history.append(where)
+            if ended.status == 0:
+                break
+            if ended.status not in (-9, 137):
+                self.faults.append(f"{where}: ended with {ended.status}: {ended.stderr.strip()[-300:]}")
+                return
+            self.kills += 1
+        else:
+            ended = killed_after(3600.0, line, env)
+        if ended.status != 0:
+            self.faults.append(f"{', '.join(history)}: then {ended.status}: {ended.stderr.strip()[-300:]}")
+            return
+        self.ends += 1
+        self._compare(out, ", ".join(history))
+
+    def two_at_once(self) -> None:
+        """Starts two on one folder: the second is told, and the first ends as ever."""
+        out, env = self.root / "twice", environment(self.root / "cache-twice")
+        nowhere = subprocess.DEVNULL
+        first = subprocess.Popen(self.command.line(out), env=env, stdout=nowhere, stderr=nowhere)
+        while not (out / ".lock").exists() and first.poll() is None:
+            time.sleep(0.001)
+        first.send_signal(19)  # SIGSTOP: it keeps its lock while the second starts
+        second = killed_after(600.0, self.command.line(out), env)
+        first.send_signal(18)
+        if second.status <= 0 or "another evensight process" not in second.stderr or "Traceback" in second.stderr:
+            self.faults.append(f"the second of two ended with {second.status}: {second.stderr.strip()[-300:]}")
+        if first.wait() != 0:
+            self.faults.append(f"the first of two ended with {first.returncode}")
+        self._compare(out, "two at once")
+
+    def row(self) -> dict[str, Any]:
+        """What goes into the table."""
+        return {
+            "command": self.command.name,
+            "calls": len(self.points),
+            "kills": self.kills,
+            "ends": self.ends,
+            "faults": self.faults,
+        }
+
+    def _kill(self, line: Sequence[str], env: dict[str, str]) -> tuple[str, Ended]:
+        number = self.kills
+        if number % 3 == 2 or not self.points:
+            seconds = self.seconds * (1 + below(1000, self.seed, f"instants of {self.command.name}", number)) / 1000
+            return f"after {seconds:.2f} s", killed_after(seconds, line, env)
+        point = self.points[number % len(self.points)]
+        return f"{point.call} {point.nth} of {point.path}", at(point, "signal=KILL", line, env)
+
+    def _compare(self, out: Path, after: str) -> None:
+        found = contents(out)
+        differing = sorted(
+            path for path in found.keys() | self.expected if found.get(path) != self.expected.get(path)
+        )
+        if differing:
+            self.faults.append(f"{after}: differs in {', '.join(differing[:5])}")
+
+
+def main() -> None:
+    """Kills every command so many times, prints the table and ends with 1 if anything was not as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=30, help="of each command")
+    parser.add_argument("--only", nargs="+", help="these commands alone")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, help="a folder for the runs and kill.json")
+    arguments = parser.parse_args()
+    shutil.rmtree(arguments.out, ignore_errors=True)
+    with commands((arguments.out / "inputs").absolute()) as known:
+        chosen = [known[name] for name in arguments.only or known]
+        rows = []
+        for command in chosen:
+            rows.append(tried(command, arguments.out.absolute(), arguments.kills, arguments.seed).row())
+            print(rows[-1], flush=True)
+            write_json(arguments.out / "kill.json", rows)
+    sys.exit(any(row["faults"] for row in rows))
+
+
+def tried(command: Command, out: Path, n_kills: int, seed: int) -> Trial:
+    """The trial of a command with so many kills."""
+    root = out / command.name.replace(" ", "-")
+    root.mkdir(parents=True, exist_ok=True)
+    trial = Trial(command, root, seed)
+    trial.prepare()
+    with progress(f"kills of {command.name}", n_kills, "kills") as advance:
+        n_chains = 0
+        while trial.kills < n_kills and n_chains < 3 * n_kills and len(trial.faults) < 5:
+            before = trial.kills
+            trial.chain(min(IN_A_ROW, n_kills - trial.kills))
+            advance(trial.kills - before)
+            n_chains += 1
+    trial.two_at_once()
+    return trial
+
+
+if __name__ == "__main__":
+    main()
