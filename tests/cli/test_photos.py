@@ -15,6 +15,7 @@ from evensight import cli
 from evensight.annotations import AREAS
 from evensight.errors import InputError
 from evensight.storage.stored import StoredExamples
+from forged import reseal
 
 MakeCoco = Callable[..., Path]
 
@@ -255,7 +256,7 @@ def test_an_audit_shows_what_each_rule_left_also_as_a_picture_and_in_the_card(ro
 def test_notes_that_were_changed_by_hand_do_no_harm(root: Path, tmp_path: Path, selection: Any) -> None:
     out = tmp_path / "set"
     run("photos", "make", root, "--split", "val2017", "--out", out)
-    manifest = json.loads((out / "manifest.json").read_text())
-    manifest["facts"]["notes"]["selection"] = selection
-    (out / "manifest.json").write_text(json.dumps(manifest))
+    facts = json.loads((out / "manifest.json").read_text())["facts"]
+    facts["notes"]["selection"] = selection
+    reseal(out, facts=facts)
     assert json.loads(run("audit", out, "--no-pixels", "--json"))["selection"] is None

@@ -27,9 +27,10 @@ from evensight.evaluation.summary import summarise
 from evensight.models.answering import Answer, Asked
 from evensight.models.asked_here import Here
 from evensight.questions.tasks import Question
-from evensight.runs import RunFolder, hash_files, read_json, write_json
+from evensight.runs import RunFolder, hash_files, read_json
 from evensight.scenes.compose import SceneDesign
 from evensight.storage.stored import store
+from forged import reseal
 from made_photos import MadePhoto, MadePhotos
 from made_runs import center_only, examples, half, right, write_run
 
@@ -179,8 +180,9 @@ def test_controls_are_no_evaluations(finished: Path) -> None:
 def _sealed_anew(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Changes a run's manifest, with the hashes of its files as they are now."""
     manifest = read_json(path / "manifest.json", "manifest") | {"files": hash_files(path)}
+    del manifest["sha256"]
     change(manifest)
-    write_json(path / "manifest.json", manifest)
+    reseal(path, **manifest)
 
 
 def test_a_control_with_other_rows_is_refused(finished: Path, tmp_path: Path) -> None:

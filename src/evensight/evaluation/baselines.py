@@ -27,6 +27,7 @@ def baselines(results: Results) -> dict[str, Beside]:
             np.array([guess == answer for guess, answer in zip(guesses, answers, strict=True)], dtype=bool),
             areas,
             results.correct,
+            results.images,
         )
         for name, guesses in _guesses(results, results.prior).items()
     }

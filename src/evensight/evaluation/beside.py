@@ -1,16 +1,15 @@
 """What stands beside a score: the same questions answered in another way, and how far the score is above it."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from evensight.annotations import AREAS
-from evensight.statistics import Difference, Proportion, is_number, paired_difference, proportion
+from evensight.evaluation.shares import Images, difference, mean_share, share, shares_by
+from evensight.statistics import Difference, Proportion
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Beside:
         accuracy: The share of right answers.
         areas: The same for each area, by name.
         area_mean: The mean over the areas, each with the same weight.
-        difference: What the model has more on the same questions, with McNemar's test.
+        difference: What the model has more on the same questions, with its test.
     """
 
     accuracy: Proportion
@@ -30,31 +29,18 @@ class Beside:
     difference: Difference
 
 
-def beside(correct: NDArray[np.bool_], areas: Sequence[Any], model_correct: NDArray[np.bool_]) -> Beside:
+def beside(
+    correct: NDArray[np.bool_], areas: Sequence[Any], model_correct: NDArray[np.bool_], images: Images
+) -> Beside:
     """The figures of what stands beside a score.
 
     Args:
         correct: Whether it is right, question by question.
         areas: The area of each question.
         model_correct: Whether the model is right on the same questions in the same order.
+        images: A number for each question's image.
     """
-    by_area = shares_by(correct, areas, AREAS)
+    by_area = shares_by(correct, areas, AREAS, images)
     return Beside(
-        proportion(int(correct.sum()), int(correct.size)),
-        by_area,
-        mean_share(by_area.values()),
-        paired_difference(correct, model_correct),
+        share(correct, images), by_area, mean_share(by_area.values()), difference(correct, model_correct, images)
     )
-
-
-def shares_by(correct: ArrayLike, values: Sequence[Any], levels: Sequence[Any]) -> dict[str, Proportion]:
-    """The share of right answers among the questions with each of these values."""
-    hits = np.asarray(correct, dtype=bool)
-    n, k = Counter(values), Counter(value for value, hit in zip(values, hits, strict=True) if hit)
-    return {str(level): proportion(k[level], n[level]) for level in levels}
-
-
-def mean_share(shares: Any) -> float:
-    """The mean of shares, each with the same weight; those of no questions are left out."""
-    there = [share.estimate for share in shares if is_number(share.estimate)]
-    return float(np.mean(there)) if there else nan

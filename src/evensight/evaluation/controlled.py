@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from evensight.datasets.controls import Mirrored, mirrored_answer
+from evensight.datasets.controls import Black, Mirrored, mirrored_answer
+from evensight.datasets.swapped import WrongPhoto
 from evensight.evaluation.beside import Beside, beside
 from evensight.evaluation.results import Results
 from evensight.questions.parsing import Outcome
-from evensight.statistics import Proportion, proportion
+from evensight.statistics import PriorReliance, Proportion, prior_reliance, proportion
 
 _SIDES = {"left", "right"}
 
@@ -35,7 +36,7 @@ class Consistency:
 def controls_beside(results: Results) -> dict[str, Beside]:
     """The model's figures on each control, by the control's name; by area where the object is on the control."""
     return {
-        name: beside(_correct(table), table["area"].to_pylist(), results.correct)
+        name: beside(_correct(table), table["area"].to_pylist(), results.correct, results.images)
         for name, table in results.controls.items()
     }
 
@@ -49,6 +50,20 @@ def consistency(results: Results) -> Consistency | None:
     is_same = np.array([mirrored_answer(given) == mirrored for given, mirrored in valid], dtype=bool)
     is_side = np.array([bool(_SIDES & set(given.split(" "))) for given, _ in valid], dtype=bool)
     return Consistency(_share(is_same), _share(is_same[is_side]), _share(is_same[~is_side]))
+
+
+def reliances(results: Results) -> dict[str, PriorReliance]:
+    """How far the answers stay the same where the picture is taken away (black, or another photograph), by control.
+
+    Only questions count that have a valid answer on both.
+    """
+    found = {}
+    for name in set(results.controls) & {Black.name, WrongPhoto.name}:
+        pairs = list(zip(results.column("parsed"), results.controls[name]["parsed"].to_pylist(), strict=True))
+        valid = [k for k, (given, without) in enumerate(pairs) if given is not None and without is not None]
+        given, without = ([pairs[k][side] for k in valid] for side in (0, 1))
+        found[name] = prior_reliance(given, without, results.images[valid])
+    return dict(sorted(found.items()))
 
 
 def _correct(table: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -12,6 +12,7 @@ What the model answered on the set's controls is in tables of the same columns, 
 belongs to row k.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -45,6 +46,8 @@ __all__ = [
 
 RESULTS_NAME = "results.parquet"
 CONTROLS_FOLDER = "controls"
+
+_OF_A_PHOTO = re.compile(r"(.+-\d{12})-\d+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +114,16 @@ class Results:
     def correct(self) -> NDArray[np.bool_]:
         """Whether each question was answered correctly."""
         return np.array([value == Outcome.CORRECT for value in self.column("outcome")], dtype=bool)
+
+    @cached_property
+    def images(self) -> NDArray[np.int64]:
+        """A number for each question's image: questions about one photograph share it.
+
+        A photograph's question is `SPLIT-IMAGE-OBJECT`, the image's number of twelve digits (`photos.selection`).
+        """
+        names = [match[1] if (match := _OF_A_PHOTO.fullmatch(name)) else name for name in self.column("id")]
+        numbers: NDArray[np.int64] = np.unique(np.array(names, dtype=object), return_inverse=True)[1].astype(np.int64)
+        return numbers
 
     @cached_property
     def cells(self) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ All of it follows from the results table. Shares are fractions; a cell without q
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from math import nan
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,25 @@ import numpy as np
 from evensight.annotations import AREAS
 from evensight.datasets.swapped import WrongPhoto
 from evensight.evaluation.baselines import baselines
-from evensight.evaluation.beside import Beside, mean_share, shares_by
-from evensight.evaluation.controlled import Consistency, consistency, controls_beside
+from evensight.evaluation.beside import Beside
+from evensight.evaluation.bias import PlaceBias, SlotBias, place_bias, slot_bias
+from evensight.evaluation.breakdowns import breakdowns
+from evensight.evaluation.by_options import ByOptions, by_options
+from evensight.evaluation.controlled import Consistency, consistency, controls_beside, reliances
+from evensight.evaluation.evenness import Evenness, evenness
 from evensight.evaluation.results import Results
+from evensight.evaluation.shares import mean_share, share, shares_by
 from evensight.questions.parsing import Outcome
-from evensight.statistics import Proportion, Test, is_number, proportion, spread, true_spread, uniformity_test
+from evensight.statistics import (
+    PriorReliance,
+    Proportion,
+    Test,
+    is_number,
+    proportion,
+    spread,
+    true_spread,
+    uniformity_test,
+)
 
 INVALID = "invalid"
 """The last column of the confusion: answers that name no option."""
@@ -50,10 +64,16 @@ class Summary:
         confusion: For each area the counts of the answers that were given: the nine areas, then `invalid`.
         slots: The accuracy by the right answer's slot.
         attributes: The accuracy by the value of each factor.
+        breakdowns: The accuracy by row, column and what else varies.
+        evenness: The worst cell, the spread and the test of a margin.
+        places: Where wrong areas lie; None where areas aren't asked for.
+        chosen_slots: Which places among the options are chosen too often; None without as many options everywhere.
+        by_options: What the options' scores say; None where they weren't scored.
         of_photos: Whether the questions are about photographs: then what follows stands beside the score.
         controls: What the model reaches on the controls that it was asked, by name.
         baselines: What is reached without a model, by name.
         mirrored: How often its answers are mirrored with the picture; None if it wasn't asked.
+        reliances: How far answers stay the same on each control that takes the picture away, by name.
     """
 
     accuracy: Proportion
@@ -69,10 +89,16 @@ class Summary:
     confusion: tuple[tuple[int, ...], ...]
     slots: dict[str, Proportion]
     attributes: dict[str, dict[str, Proportion]]
+    breakdowns: dict[str, dict[str, Proportion]]
+    evenness: Evenness
+    places: PlaceBias | None
+    chosen_slots: SlotBias | None
+    by_options: ByOptions | None
     of_photos: bool = False
     controls: dict[str, Beside] = field(default_factory=dict)
     baselines: dict[str, Beside] = field(default_factory=dict)
     mirrored: Consistency | None = None
+    reliances: dict[str, PriorReliance] = field(default_factory=dict)
 
     @property
     def wrong_photo(self) -> Beside | None:
@@ -120,11 +146,12 @@ def summarise(results: Results) -> Summary:
         CellResult(cell.row, cell.col, proportion(int(k), int(n)))
         for cell, k, n in zip(grid.cells(), correct_by_cell, n_by_cell, strict=True)
     )
-    areas = shares_by(correct, results.column("area"), AREAS)
+    images = results.images
+    areas = shares_by(correct, results.column("area"), AREAS, images)
     answers = Counter(results.column("answer"))
     n = int(correct.size)
     return Summary(
-        accuracy=proportion(int(correct.sum()), n),
+        accuracy=share(correct, images),
         n_invalid=results.column("outcome").count(Outcome.INVALID),
         cells=cell_results,
         areas=areas,
@@ -135,16 +162,27 @@ def summarise(results: Results) -> Summary:
         uniformity=uniformity_test(correct_by_cell, n_by_cell, np.random.default_rng(0)),
         most_frequent_answer=max(answers.values()) / n if n else nan,
         confusion=_confusion(results),
-        slots=shares_by(correct, results.column("slot"), sorted(set(results.column("slot")))),
+        slots=shares_by(correct, results.column("slot"), _slots(results), images),
         attributes={
-            factor: shares_by(correct, results.column(factor), sorted(set(results.column(factor))))
+            factor: shares_by(correct, results.column(factor), sorted(set(results.column(factor))), images)
             for factor in results.factors
         },
+        breakdowns=breakdowns(results),
+        evenness=evenness(results, correct_by_cell, n_by_cell),
+        places=place_bias(results),
+        chosen_slots=slot_bias(results),
+        by_options=by_options(results),
         of_photos=results.of_photos,
         controls=controls_beside(results),
         baselines=baselines(results),
         mirrored=consistency(results),
+        reliances=reliances(results),
     )
+
+
+def _slots(results: Results) -> list[int]:
+    """The right answers' slots, in order; open questions have none."""
+    return sorted({slot for slot in results.column("slot") if slot is not None})
 
 
 def _figures(of: Beside | None) -> dict[str, Any] | None:
@@ -169,9 +207,11 @@ def _confusion(results: Results) -> tuple[tuple[int, ...], ...]:
 
 
 def _without_nan(value: Any) -> Any:
-    """The value with None for NaN, which JSON doesn't have."""
+    """The value with None for NaN and for infinity, which JSON doesn't have; arrays are lists."""
+    if isinstance(value, np.ndarray | np.generic):
+        return _without_nan(value.tolist())
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not is_number(value) else value
+    return None if isinstance(value, float) and not isfinite(value) else value

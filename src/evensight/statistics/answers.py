@@ -140,7 +140,7 @@ def _ratio_error(table: Ints, residuals: Floats, weights: Floats) -> float:
     """The standard error of the sum of weighted residuals, each right answer's questions a sample of its own."""
     asked = table.sum(axis=1)
     means = weights * (table * residuals).sum(axis=1)
-    squares = weights * (table * residuals**2).sum(axis=1) - means**2
+    squares = np.maximum(0.0, weights * (table * residuals**2).sum(axis=1) - means**2)  # not a rounding below 0
     return sqrt(float((squares / np.maximum(asked - 1, 1))[asked > 0].sum()))
 
 

@@ -1,0 +1,102 @@
+"""Where the answers go: what is said too often, which way the wrong ones point, and what pulls them.
+
+Of the questions that ask for one of the nine areas and have a valid answer; slots of all questions with options.
+The estimators, and what their tests assume, are in `statistics.answers`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evensight.annotations import AREAS
+from evensight.evaluation.results import Results
+from evensight.statistics import (
+    AnswerBias,
+    Displacement,
+    Effect,
+    answer_bias,
+    centrality,
+    displacements,
+    pull,
+)
+
+_RIGHT = np.tile(np.arange(3), 3)
+_DOWN = np.repeat(np.arange(3), 3)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceBias:
+    """Where the wrong areas lie.
+
+    Attributes:
+        answers: How the given areas' distribution differs from that of the right ones, areas in reading order.
+        steps: For each right area, the mean step to the wrong ones.
+        to_center: How much nearer to the centre wrong answers are than right ones, in areas; below 0 for the edges.
+        to_right: How much further right, in areas.
+        down: How much further down, in areas.
+    """
+
+    answers: AnswerBias
+    steps: tuple[Displacement, ...]
+    to_center: Effect
+    to_right: Effect
+    down: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class SlotBias:
+    """Which places among the options are chosen too often.
+
+    Attributes:
+        answers: How the chosen slots' distribution differs from that of the right ones.
+        to_first: How much oftener a wrong answer stands first than the right one does.
+        to_last: The same of the last.
+    """
+
+    answers: AnswerBias
+    to_first: Effect
+    to_last: Effect
+
+
+def place_bias(results: Results) -> PlaceBias | None:
+    """Where the wrong areas lie; None where no question asks for one of the nine areas."""
+    right, given = results.column("answer"), results.column("parsed")
+    if not set(right) & set(AREAS):
+        return None
+    table = confusion(right, given, AREAS)
+    return PlaceBias(
+        answer_bias(table, _rng()),
+        displacements(table),
+        pull(table, centrality(), _rng()),
+        pull(table, _RIGHT, _rng()),
+        pull(table, _DOWN, _rng()),
+    )
+
+
+def slot_bias(results: Results) -> SlotBias | None:
+    """Which slots are chosen too often; None where questions have no options, or not all as many."""
+    options = results.column("options")
+    if len(sizes := set(map(len, options))) != 1 or (n_slots := sizes.pop()) < 2:
+        return None
+    given = [
+        names.index(parsed) if parsed in names else None
+        for names, parsed in zip(options, results.column("parsed"), strict=True)
+    ]
+    table = confusion(results.column("slot"), given, range(n_slots))
+    first, last = np.eye(n_slots)[0], np.eye(n_slots)[-1]
+    return SlotBias(answer_bias(table, _rng()), pull(table, first, _rng()), pull(table, last, _rng()))
+
+
+def confusion(right: list[object], given: list[object], names: range | tuple[str, ...]) -> NDArray[np.int64]:
+    """The counts `[right answer, given answer]` of the questions whose answers are both among the names."""
+    index = {name: k for k, name in enumerate(names)}
+    table = np.zeros((len(index), len(index)), dtype=np.int64)
+    for a, b in zip(right, given, strict=True):
+        if a in index and b in index:
+            table[index[a], index[b]] += 1
+    return table
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(0)
