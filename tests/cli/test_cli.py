@@ -16,7 +16,7 @@ from evensight.models.embedded import EMBEDDED_FOLDER
 from forged import reseal
 from made_runs import half, write_run
 
-COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "score", "probe", "report", "study")
+COMMANDS = ("designs", "generate", "audit", "finetune", "evaluate", "score", "compare", "probe", "report", "study")
 PHOTOS = ("photos make", "photos counts", "photos fetch", "photos sheet")
 MAIN = "from evensight.cli import main; main()"
 

@@ -11,6 +11,7 @@ import sys
 import typer
 
 from evensight.cli.audit import audit
+from evensight.cli.compare import compare
 from evensight.cli.designs import designs
 from evensight.cli.embedded import embedded
 from evensight.cli.evaluate import evaluate
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (designs, generate, audit, export, finetune, evaluate, score, report, study):
+for _command in (designs, generate, audit, export, finetune, evaluate, score, compare, report, study):
     app.command()(_command)
 app.add_typer(photos, name="photos")
 app.add_typer(import_, name="import")

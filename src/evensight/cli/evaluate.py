@@ -92,12 +92,15 @@ def evaluate(
 
     from evensight.errors import InputError
     from evensight.evaluation.ask import evaluate_subject as run
+    from evensight.evaluation.planned import planned
     from evensight.evaluation.results import read_results
     from evensight.evaluation.summary import summarise
     from evensight.models.answering import Way
     from evensight.models.hub import code_allowed
     from evensight.models.processes import processes
     from evensight.models.subjects import model_at_server, model_here
+    from evensight.progress import say
+    from evensight.reports.scores import figure_lines
     from evensight.reports.tables import headline_table
     from evensight.storage.stored import StoredExamples
 
@@ -113,7 +116,14 @@ def evaluate(
             speed = {"in_flight": in_flight, "retries": retries, "timeout_s": timeout}
             more = {"choice": choice.value, "extra": _fields(extra), **speed}
             subject = model_at_server(server, model, adapter, way, more)
-        manifest = run(subject, examples, out, controls=controls, allow_trained_on=allow_trained_on)
+        manifest = run(
+            subject,
+            examples,
+            out,
+            controls=controls,
+            allow_trained_on=allow_trained_on,
+            begins=lambda: say(planned(examples.n_by_cell())),
+        )
     if not processes().is_main:
         return
     for name, reason in manifest.facts.get("controls_left_out", {}).items():
@@ -122,7 +132,10 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(summary.as_json(), ensure_ascii=False, allow_nan=False))
     else:
-        Console().print(headline_table([(out.name, examples.info.name, summary)]))
+        console = Console()
+        console.print(headline_table([(out.name, examples.info.name, summary)]))
+        for line in figure_lines(summary):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _fields(extra: str | None) -> Any:

@@ -20,6 +20,9 @@ def score(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave questions without an answer out, and count them apart.")
     ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Also a run that isn't finished: what it has so far.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")] = False,
 ) -> None:
     """Scores raw answers by today's rules of reading (docs/answers.md), without a model.
@@ -36,10 +39,12 @@ def score(
         )
     if answers is not None and (data is None or out is None):
         raise InputError("`--answers` needs `--data`, the set that they are to, and `--out`, the folder to make")
+    if partial and run is None:
+        raise InputError("`--partial` belongs to an evaluation: `evensight score RUN --partial`")
     if run is not None:
         if id_column or answer_column or allow_missing:
             raise InputError("`--id-column`, `--answer-column` and `--allow-missing` belong to `--answers`")
-        scored = score_run(run, data, out)
+        scored = score_run(run, data, out, partial=partial)
     elif answers is not None and data is not None and out is not None:
         scored = score_file(answers, data, out, (id_column, answer_column), allow_missing=allow_missing)
     print_scores(scored, as_json=as_json)

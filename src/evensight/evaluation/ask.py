@@ -10,7 +10,7 @@ what a model reaches there it reaches from the words alone.
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
@@ -76,6 +76,7 @@ def evaluate_subject(
     controls: Sequence[str] | None = None,
     replace: bool = False,
     allow_trained_on: bool = False,
+    begins: Callable[[], None] | None = None,
 ) -> RunManifest:
     """Asks somebody every question and leaves a run folder.
 
@@ -92,6 +93,7 @@ def evaluate_subject(
             that can't be made is left out, and the manifest says why. Empty for none at all.
         replace: Whether a finished run of another configuration there may be thrown away.
         allow_trained_on: Whether somebody may be asked what they were trained on.
+        begins: Is called once, before the first question is asked; not where all have been.
 
     Raises:
         InputError: The model or the adapter can't be loaded, the folder isn't free, a control that was asked for
@@ -106,7 +108,7 @@ def evaluate_subject(
             if not allow_trained_on:
                 team.led(lambda: check_not_trained_on(subject.training, examples))
             sets, left_out = _controls(examples, run.controls, frozenset(controls or ()))
-            run.ask(sets, left_out, replace=replace)
+            run.ask(sets, left_out, replace=replace, begins=begins)
         if team.is_main:
             shutil.rmtree(out / PARTS, ignore_errors=True)
         team.wait()
@@ -136,10 +138,19 @@ class _Run:
     def inputs(self) -> dict[str, str]:
         return {**self.subject.inputs, "data": self.examples.hash}
 
-    def ask(self, sets: Mapping[str, ExampleSet], left_out: Mapping[str, str], *, replace: bool) -> None:
+    def ask(
+        self,
+        sets: Mapping[str, ExampleSet],
+        left_out: Mapping[str, str],
+        *,
+        replace: bool,
+        begins: Callable[[], None] | None,
+    ) -> None:
         """Asks the set and its controls, and seals what came."""
         answerer = self.subject.answerer()
         self.team.led(lambda: self._begin(replace=replace))
+        if begins is not None and self.team.is_main:
+            begins()
         run = RunManifest("evaluation", self.config, self.inputs, {}, self._facts(answerer, sets, left_out))
         self.team.led(lambda: write_begun(self.out, self.examples, run, answerer.row))
         folders = {name: self.out / PARTS / name for name in sets}

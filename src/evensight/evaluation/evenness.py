@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evensight.evaluation.results import Results
+from evensight.evaluation.shares import has_own_images
 from evensight.statistics import (
     Equivalence,
     Estimate,
@@ -63,9 +64,9 @@ def evenness(results: Results, correct_by_cell: NDArray[np.int64], n_by_cell: ND
 
 def trend(results: Results) -> SmoothMap | None:
     """The accuracy as a smooth map of row, column and distance; None where the questions can't tell these apart."""
-    has_shared = np.unique(results.images).size < results.images.size
+    clusters = None if has_own_images(results.images) else results.images
     shape = (results.grid.rows, results.grid.cols)
     try:
-        return smooth_map(results.correct, results.cells, shape, results.images if has_shared else None)
+        return smooth_map(results.correct, results.cells, shape, clusters)
     except ValueError:
         return None

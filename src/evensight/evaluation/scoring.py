@@ -9,6 +9,7 @@ from evensight.evaluation.brought_answers import read_answers, score_answers
 from evensight.evaluation.rescoring import Change, rescore, write_evaluation, write_rescored
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.summary import Summary, summarise
+from evensight.runs import RunFolder
 from evensight.storage.stored import StoredExamples
 
 N_SHOWN = 5
@@ -44,7 +45,7 @@ class Scored:
     def as_json(self) -> dict[str, Any]:
         """The figures as JSON."""
         figures = {"name": self.name, "set": self.results.set_name, "n_missing": self.n_missing}
-        figures |= {"headline": self.summary.headline()}
+        figures |= {"headline": self.summary.headline(), "summary": self.summary.as_json()}
         if self.changes is None:
             return figures
         counts = [{"before": before, "after": after, "n": n} for (before, after), n in self.counts.items()]
@@ -57,18 +58,22 @@ class Scored:
         }
 
 
-def score_run(run: Path, data: Path | None = None, out: Path | None = None) -> Scored:
+def score_run(run: Path, data: Path | None = None, out: Path | None = None, *, partial: bool = False) -> Scored:
     """Scores an evaluation's raw answers again.
 
     Args:
         run: The evaluation.
         data: The set that it has to be of; None for whichever it is.
         out: The run folder to make of the new outcomes; None for none.
+        partial: Whether a run that isn't finished is scored too: what it has so far, the rest counted as missing.
 
     Raises:
         InputError: It is no evaluation, or one of another set, or the folder isn't free.
     """
-    results = read_results(run)
+    results = read_results(run, partial=partial)
+    is_whole = RunFolder(run).manifest_path.exists()
+    if out is not None and not is_whole:
+        raise InputError(f"`{run}` isn't finished: expected a whole evaluation to make another of; leave out `--out`")
     if data is not None:
         examples = StoredExamples(data)
         if results.manifest.inputs.get("data") != examples.hash:
@@ -81,6 +86,8 @@ def score_run(run: Path, data: Path | None = None, out: Path | None = None) -> S
         write_rescored(rescored, out)
     summary = summarise(rescored.results)
     n_missing = int(results.manifest.facts.get("n_missing", 0))
+    if not is_whole:
+        n_missing = int(results.manifest.facts["n"]) - len(results.table)
     return Scored(run.name, rescored.results, summary, rescored.changes, rescored.control_changes, n_missing)
 
 

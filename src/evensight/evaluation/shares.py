@@ -25,6 +25,11 @@ Images = NDArray[np.int64]
 """A number for each question's image, over questions."""
 
 
+def has_own_images(images: Images) -> bool:
+    """Whether each question has an image of its own."""
+    return np.unique(images).size == images.size
+
+
 def share(correct: ArrayLike, images: Images) -> ClusteredProportion:
     """The share of right answers."""
     return clustered_proportion(np.asarray(correct, dtype=bool), images)
@@ -46,6 +51,6 @@ def mean_share(shares: Any) -> float:
 
 def difference(correct_a: ArrayLike, correct_b: ArrayLike, images: Images) -> Difference:
     """What b has more than a on the same questions."""
-    if np.unique(images).size == images.size:
+    if has_own_images(images):
         return paired_difference(correct_a, correct_b)
     return clustered_difference(correct_a, correct_b, images, np.random.default_rng(0))

@@ -107,12 +107,12 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """The summary as JSON, NaN as null."""
-        return dict(_without_nan(asdict(self)))
+        return dict(without_nan(asdict(self)))
 
     def headline(self) -> dict[str, Any]:
         """The figures that a table of conditions shows."""
         return dict(
-            _without_nan(
+            without_nan(
                 {
                     "accuracy": self.accuracy.estimate,
                     "n": self.accuracy.n,
@@ -206,12 +206,12 @@ def _confusion(results: Results) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(pairs[area, given] for given in (*AREAS, INVALID)) for area in AREAS)
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """The value with None for NaN and for infinity, which JSON doesn't have; arrays are lists."""
     if isinstance(value, np.ndarray | np.generic):
-        return _without_nan(value.tolist())
+        return without_nan(value.tolist())
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value

@@ -16,9 +16,10 @@ from statistics import median
 import numpy as np
 
 from evensight.evaluation.results import Results
+from evensight.evaluation.shares import difference, has_own_images
 from evensight.evaluation.summary import Summary
 from evensight.reports.wording import count, interval, p_value, percent, points, shown, size_points
-from evensight.statistics import Difference, Test, evenness_test, paired_difference
+from evensight.statistics import Difference, Test, evenness_test
 
 ALPHA = 0.05
 """Below this a p-value counts as a detection."""
@@ -77,7 +78,7 @@ def compare(before: Evaluated, after: Evaluated) -> Comparison | None:
         return None
     a, b = before.results.correct, after.results.correct
     evenness = evenness_test(a, b, before.results.cells, np.random.default_rng(0))
-    return Comparison(before, after, paired_difference(a, b), evenness)
+    return Comparison(before, after, difference(a, b, before.results.images), evenness)
 
 
 def set_findings(conditions: Sequence[Evaluated]) -> tuple[Finding, ...]:
@@ -120,7 +121,7 @@ def accuracy_sentence(comparison: Comparison) -> str:
     a, b = percent(before.summary.accuracy.estimate), percent(after.summary.accuracy.estimate)
     test = (
         f"({points(difference.estimate)} points, 95 % CI {points(difference.low)} to "
-        f"{points(difference.high)}, McNemar {p_value(difference.p_value)})"
+        f"{points(difference.high)}, {test_name(after.results)} {p_value(difference.p_value)})"
     )
     on = f"On {shown(after.results.set_name)},"
     if difference.p_value >= ALPHA:
@@ -132,6 +133,11 @@ def accuracy_sentence(comparison: Comparison) -> str:
         return f"{on} fine-tuning ({after.name}) {'raised' if is_up else 'lowered'} accuracy from {a} to {b} {test}."
     than = "more" if is_up else "less"
     return f"{on} {after.name} is {than} accurate than {before.name}: {b} against {a} {test}."
+
+
+def test_name(results: Results) -> str:
+    """What tests a difference on these questions: McNemar's test, or where they share images a bootstrap of these."""
+    return "McNemar" if has_own_images(results.images) else "by image,"
 
 
 def evenness_sentence(comparison: Comparison) -> str:

@@ -1,8 +1,8 @@
 """Does it look at the picture? What stands beside a score on photographs, as a table and in sentences.
 
 A condition is said to look at the picture only when it is right more often than with the wrong photo under the same
-questions, by McNemar's test; otherwise it is "no better than with the wrong photo". Baselines, which have no model,
-say what knowing where things usually are is worth.
+questions, by McNemar's test or, where these share photographs, a bootstrap of photographs; otherwise it is "no better
+than with the wrong photo". Baselines, which have no model, say what knowing where things usually are is worth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from evensight.datasets.priors import BASELINES, CATEGORY
 from evensight.datasets.swapped import WrongPhoto
 from evensight.evaluation.beside import Beside
 from evensight.evaluation.controlled import Consistency
-from evensight.reports.findings import ALPHA, Evaluated, Finding
+from evensight.reports.findings import ALPHA, Evaluated, Finding, test_name
 from evensight.reports.wording import count, interval, p_value, percent, points, shown
 from evensight.statistics import Difference, Proportion
 
@@ -140,7 +140,7 @@ def picture_sentence(condition: Evaluated, wrong: Beside) -> str:
     score, blind = percent(condition.summary.accuracy.estimate), percent(wrong.accuracy.estimate)
     p = p_value(difference.p_value)
     gain = f"{points(difference.estimate)} points, 95 % CI {points(difference.low)} to {points(difference.high)}"
-    test = f"{gain}, McNemar {p}"
+    test = f"{gain}, {test_name(condition.results)} {p}"
     if difference.p_value >= ALPHA:
         return f"{name} is no better than with the wrong photo ({p}): {score} and {blind} ({gain})."
     if difference.estimate < 0:

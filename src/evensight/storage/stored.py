@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import override
 
@@ -121,6 +122,12 @@ class StoredExamples(ExampleSet):
 
     def __len__(self) -> int:
         return len(self._table)
+
+    def n_by_cell(self) -> NDArray[np.int64]:
+        """How many questions each cell has, row by row."""
+        rows, cols = (self._columns[name].to_numpy().astype(np.int64) for name in ("row", "col"))
+        grid = self.info.grid
+        return np.bincount(rows * grid.cols + cols, minlength=len(grid)).astype(np.int64)
 
     def __getitem__(self, index: int) -> Example:
         if not 0 <= index < len(self):
