@@ -245,6 +245,8 @@ Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
     ("change", "says"),
     [
         (lambda listed: [*listed, listed[3]], r"has the id `.*` twice"),
+        (lambda listed: [{**row, "options": []} for row in listed], "look like the right answers, not a model's"),
+        (lambda listed: [{"id": row["id"]} for row in listed[:1]] + listed[1:], "lacks answers to 1 of the"),
         (lambda listed: [*listed, {"id": "who", "answer": "a"}], "has the id `who` that `civet-train` doesn't have"),
         (lambda listed: [{**row, "id": f"x{row['id']}"} for row in listed], "answers another set than `civet-train`"),
         (lambda listed: [{**row, "question": "What?"} for row in listed], "the question `.*` has another text there"),
@@ -338,3 +340,22 @@ def test_arguments_that_do_not_go_together_are_refused(arguments: list[str], say
     shown = CliRunner().invoke(cli.app, ["score", *arguments])
     assert isinstance(shown.exception, InputError)
     assert says in str(shown.exception)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.csv", "id,answer,answer\na,b,c\n"), ("a.jsonl", '{"id": "a", "answer": "b", "answer": "c"}\n')],
+)
+def test_a_doubled_name_is_refused(name: str, content: str, stored: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match="has the column `answer` twice: expected each name once"):
+        score_file(tmp_path / name, stored, tmp_path / "out")
+
+
+def test_without_the_key_there_is_no_answer_and_with_null_an_invalid_one(stored: Path, tmp_path: Path) -> None:
+    listed = rows(stored)
+    del listed[0]["answer"]
+    listed[1]["answer"] = None
+    file = write_rows(tmp_path / "a.jsonl", listed)
+    scored = score_file(file, stored, tmp_path / "out", allow_missing=True)
+    assert (scored.n_missing, scored.summary.n_invalid) == (1, 1)

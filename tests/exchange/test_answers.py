@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from evensight import cli
@@ -138,3 +140,24 @@ def test_the_command_says_what_has_no_answer(tmp_path: Path) -> None:
     assert "1 answers" in ran.stdout
     assert "without an answer: 1 (first: b)" in ran.stderr
     assert json.loads((tmp_path / "answers.jsonl").read_text()) == {"id": "a", "answer": "left"}
+
+
+NAMES = st.sampled_from(["samples", "id", "accuracy", "output", "filtered_resps"])
+LOGS = st.recursive(
+    st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner)
+).map(lambda value: json.dumps(value).encode())
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@given(content=st.binary(max_size=200) | LOGS)
+def test_whatever_a_log_holds_it_is_read_or_one_line(
+    name: str, content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("log") / name
+    path.write_bytes(content)
+    lines = ["one"]
+    try:
+        assert read_log(path).answers
+    except InputError as error:
+        lines = str(error).splitlines()
+    assert len(lines) == 1

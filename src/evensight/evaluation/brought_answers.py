@@ -1,7 +1,9 @@
 """Answers that were made elsewhere: a table of ids and answers, read without trust and scored against a stored set.
 
 The table is JSON lines, CSV or Parquet. Every id has to be one of the set's, and every question has to have one
-answer, unless missing ones are allowed: these are left out of the results and counted apart, not as wrong.
+answer, unless missing ones are allowed: these are left out of the results and counted apart, not as wrong. A row
+that lacks the column (JSON lines without the key) has no answer; one whose answer is null or empty has given none,
+which is invalid.
 """
 
 import csv
@@ -26,6 +28,10 @@ ID_COLUMNS = ("id", "question_id")
 ANSWER_COLUMNS = ("raw", "response", "prediction", "answer")
 """The same for the answers; "answer" comes last, for beside another of these it is the right one."""
 _QUESTION = "question"
+_OF_A_SET = frozenset({"options", "area", "box_xyxy_px", "slot"})
+"""Columns of a set's own questions: beside them `answer` is the right answer."""
+_ABSENT = object()
+"""Stands where a row lacks a column that others have."""
 _FORMATS = ".jsonl, .csv or .parquet"
 
 
@@ -53,11 +59,16 @@ def read_answers(path: Path, id_column: str | None = None, answer_column: str | 
         answer_column: The name of the column of answers; None for the first of `ANSWER_COLUMNS` that is there.
 
     Raises:
-        InputError: It can't be read, is empty, lacks a column, or has an id twice.
+        InputError: It can't be read, is empty, lacks a column, has an id twice, or its answers may be the right ones.
     """
     columns = _columns_of(path)
     ids = _column(columns, id_column, ID_COLUMNS, "ids", path)
     answers = _column(columns, answer_column, ANSWER_COLUMNS, "answers", path)
+    if answer_column is None and answers == ANSWER_COLUMNS[-1] and (own := sorted(_OF_A_SET & set(columns))):
+        raise InputError(
+            f"`{path}` has `{own[0]}` beside `{answers}`, so these look like the right answers, not a model's: name "
+            "the column of the model's with `--answer-column`"
+        )
     if not columns[ids]:
         raise InputError(f"`{path}` is empty: expected a row with an id and an answer for each question")
     names = [_id(value, k, path) for k, value in enumerate(columns[ids])]
@@ -65,9 +76,10 @@ def read_answers(path: Path, id_column: str | None = None, answer_column: str | 
     if twice:
         raise InputError(f"`{path}` has {_some(twice, 'id')} twice: expected one answer for each question")
     questions = dict(zip(names, columns.get(_QUESTION, ()), strict=False))
+    given = zip(names, columns[answers], strict=True)
     return BroughtAnswers(
         path,
-        dict(zip(names, map(_text, columns[answers]), strict=True)),
+        {name: _text(value) for name, value in given if value is not _ABSENT},
         {name: text for name, text in questions.items() if isinstance(text, str)},
     )
 
@@ -160,6 +172,7 @@ def _columns_of(path: Path) -> dict[str, list[Any]]:
 
 def _parquet(path: Path) -> dict[str, list[Any]]:
     names = pq.read_schema(path).names
+    _refuse_doubled(names, path)
     wanted = [name for name in names if name != "image"]
     return {
         name: column.to_pylist() for name, column in zip(wanted, pq.read_table(path, columns=wanted), strict=True)
@@ -171,6 +184,7 @@ def _csv(path: Path) -> dict[str, list[Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file, strict=True))
     head, *body = [row for row in rows if row] or [[]]
+    _refuse_doubled(head, path)
     for k, row in enumerate(body, start=2):
         if len(row) != len(head):
             raise InputError(f"`{path}` has {len(row)} columns in row {k}: expected {len(head)}, as in its head")
@@ -180,7 +194,7 @@ def _csv(path: Path) -> dict[str, list[Any]]:
 def _json_lines(path: Path) -> dict[str, list[Any]]:
     rows = list(_json_rows(path))
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
+    return {name: [row.get(name, _ABSENT) for row in rows] for name in names}
 
 
 def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -189,12 +203,25 @@ def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=lambda pairs: _object(pairs, path))
+            except InputError:
+                raise
             except ValueError as error:
                 raise InputError(f"`{path}` has no JSON in line {k}: {one_line(error)}") from error
             if not isinstance(row, dict):
                 raise InputError(f"`{path}` has no JSON object in line {k}: got {type(row).__name__}")
             yield row
+
+
+def _object(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
+    _refuse_doubled([name for name, _ in pairs], path)
+    return dict(pairs)
+
+
+def _refuse_doubled(names: Sequence[str], path: Path) -> None:
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise InputError(f"`{path}` has {_some(twice, 'column')} twice: expected each name once")
 
 
 _READERS: Mapping[str, Callable[[Path], dict[str, list[Any]]]] = {
