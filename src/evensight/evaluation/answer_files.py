@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line, object_pairs_hook=lambda pairs, k=k: _object(pairs, path, k))
+                row = json.loads(line, object_pairs_hook=partial(_object, path, k))
             except InputError:
                 raise
             except ValueError as error:
@@ -149,7 +150,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
             yield row
 
 
-def _object(pairs: Sequence[tuple[str, Any]], path: Path, k: int) -> dict[str, Any]:
+def _object(path: Path, k: int, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object of line `k`."""
     _refuse_doubled([key for key, _ in pairs], path, "key", f" in line {k}")
     return dict(pairs)
