@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from evensight import cli
 from evensight.errors import InputError
+from evensight.evaluation.answer_files import read_answers
 from evensight.evaluation.rescoring import rescore
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.scoring import score_file, score_run
@@ -238,6 +239,34 @@ def test_an_answer_that_is_empty_or_no_text_is_an_answer(tmp_path: Path, stored:
     assert scored.results.column("outcome") == ["invalid", "correct", "invalid", *["correct"] * 15]
 
 
+def test_a_row_without_a_key_for_the_answer_has_none(tmp_path: Path, stored: Path) -> None:
+    listed = rows(stored)
+    listed[0]["answer"], listed[1]["answer"] = None, ""
+    del listed[2]["answer"]
+    file = write_rows(tmp_path / "a.jsonl", listed)
+    with pytest.raises(InputError, match=f"lacks answers to 1 of the 18 questions .* such as `{listed[2]['id']}`"):
+        score_file(file, stored, tmp_path / "new")
+    scored = score_file(file, stored, tmp_path / "new", allow_missing=True)
+    assert (scored.n_missing, scored.summary.accuracy.n, scored.summary.n_invalid) == (1, 17, 2)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("beside", ["options", "area", "box_xyxy_px"])
+def test_right_answers_of_a_set_are_not_taken_for_a_models(
+    tmp_path: Path, stored: Path, suffix: str, beside: str
+) -> None:
+    file = write_rows(tmp_path / f"a{suffix}", [{**row, beside: "[center, top left]"} for row in rows(stored)])
+    with pytest.raises(InputError, match=rf"has `answer` beside `{beside}`, as a set .* `--answer-column`"):
+        score_file(file, stored, tmp_path / "new")
+    assert score_file(file, stored, tmp_path / "new", (None, "answer")).summary.accuracy.estimate == 1.0
+
+
+def test_an_id_of_no_question_is_told_also_where_it_has_no_answer(tmp_path: Path, stored: Path) -> None:
+    file = write_rows(tmp_path / "a.jsonl", [*rows(stored), {"id": "who"}])
+    with pytest.raises(InputError, match="has the id `who` that `civet-train` doesn't have"):
+        score_file(file, stored, tmp_path / "new", allow_missing=True)
+
+
 Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
 
@@ -245,8 +274,6 @@ Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
     ("change", "says"),
     [
         (lambda listed: [*listed, listed[3]], r"has the id `.*` twice"),
-        (lambda listed: [{**row, "options": []} for row in listed], "look like the right answers, not a model's"),
-        (lambda listed: [{"id": row["id"]} for row in listed[:1]] + listed[1:], "lacks answers to 1 of the"),
         (lambda listed: [*listed, {"id": "who", "answer": "a"}], "has the id `who` that `civet-train` doesn't have"),
         (lambda listed: [{**row, "id": f"x{row['id']}"} for row in listed], "answers another set than `civet-train`"),
         (lambda listed: [{**row, "question": "What?"} for row in listed], "the question `.*` has another text there"),
@@ -280,6 +307,10 @@ def test_bad_answers_are_one_clear_line(tmp_path: Path, stored: Path, change: Ch
         ("a.csv", b"id,answer\n1,2,3\n", "has 3 columns in row 2: expected 2"),
         ("a.csv", b'id,answer\n1,"open\n', "can't be read as answers"),
         ("a.csv", b"id,answer\n", "is empty"),
+        ("a.csv", b"id,answer,answer\n1,a,b\n", "has the column `answer` twice: expected each name once"),
+        ("a.jsonl", b'{"id": 1}\n{"id": 2, "raw": "a", "raw": "b"}\n', "has the key `raw` twice in line 2"),
+        ("a.jsonl", b'{"id": 1, "raw": {"a": 1, "a": 2}}\n', "has the key `a` twice in line 1"),
+        ("a.jsonl", b'{"id": 1, "raw": ' + b"[" * 200_000 + b"]" * 200_000 + b"}\n", "can't be read as answers"),
         ("a.parquet", b"PAR1", "can't be read as answers"),
         ("a.txt", b"x", "is of no known format: expected answers as .jsonl, .csv or .parquet"),
     ],
@@ -291,6 +322,13 @@ def test_a_file_that_is_no_table_is_one_clear_line(
     with pytest.raises(InputError, match=says) as error:
         score_file(tmp_path / name, stored, tmp_path / "new")
     assert "\n" not in str(error.value)
+
+
+def test_a_doubled_column_of_parquet_is_told(tmp_path: Path) -> None:
+    table = pa.table([pa.array(["1"]), pa.array(["a"]), pa.array(["b"])], names=["id", "raw", "raw"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="has the column `raw` twice"):
+        read_answers(tmp_path / "a.parquet")
 
 
 def test_a_run_of_another_kind_or_of_another_set_is_refused(tmp_path: Path, stored: Path) -> None:
@@ -340,22 +378,3 @@ def test_arguments_that_do_not_go_together_are_refused(arguments: list[str], say
     shown = CliRunner().invoke(cli.app, ["score", *arguments])
     assert isinstance(shown.exception, InputError)
     assert says in str(shown.exception)
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [("a.csv", "id,answer,answer\na,b,c\n"), ("a.jsonl", '{"id": "a", "answer": "b", "answer": "c"}\n')],
-)
-def test_a_doubled_name_is_refused(name: str, content: str, stored: Path, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(content)
-    with pytest.raises(InputError, match="has the column `answer` twice: expected each name once"):
-        score_file(tmp_path / name, stored, tmp_path / "out")
-
-
-def test_without_the_key_there_is_no_answer_and_with_null_an_invalid_one(stored: Path, tmp_path: Path) -> None:
-    listed = rows(stored)
-    del listed[0]["answer"]
-    listed[1]["answer"] = None
-    file = write_rows(tmp_path / "a.jsonl", listed)
-    scored = score_file(file, stored, tmp_path / "out", allow_missing=True)
-    assert (scored.n_missing, scored.summary.n_invalid) == (1, 1)

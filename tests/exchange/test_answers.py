@@ -1,6 +1,9 @@
 import json
 import sys
+import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from typer.testing import CliRunner
 from evensight import cli
 from evensight.errors import InputError
 from evensight.exchange.answers import AnswerLog, LoggedAnswer, read_log, write_answers
+from fuzzing import cases
 
 ANSWERS = (LoggedAnswer("a", "top left"), LoggedAnswer("b", " Links,\u2028sagt „er“. "))
 """With a line separator that isn't one in JSON Lines, and white space that is the model's."""
@@ -95,6 +99,16 @@ def test_two_answers_to_a_question_are_refused(make: Any, tmp_path: Path) -> Non
         ("log.jsonl", json.dumps(lmms_line("a", None)), "got NoneType"),
         ("log.jsonl", json.dumps(lmms_line(7, "left")), "got int"),  # type: ignore[arg-type]
         ("log.jsonl", '{"accuracy": 1}', "can't be read"),
+        ("log.jsonl", '{"accuracy": 1, "filtered_resps": "left"}', "a JSON object was expected, got int"),
+        ("log.jsonl", "7", "a JSON object was expected, got int"),
+        ("log.json", '{"samples": ["left"]}', "a JSON object was expected, got str"),
+        ("log.json", '{"samples": [{"id": 1, "output": "left"}]}', "a JSON object was expected, got str"),
+        ("log.json", '{"samples": [{"id": {}, "output": {}}]}', "a text was expected, got dict"),
+        ("log.json", '{"samples": {"id": 1}}', "a list of samples was expected, got dict"),
+        ("log.json", '{"samples": [{"id": 1, "output": {"choices": [1]}}]}', "completion"),
+        ("log.json", '{"samples": [' + "[" * 100_000, "can't be read"),
+        ("log.jsonl", "[" * 100_000 + "]" * 100_000, "can't be read"),
+        ("log.jsonl", f'{{"accuracy": {"9" * 5000}}}', "can't be read"),
     ],
 )
 def test_a_file_that_is_no_such_log_is_told_in_one_line(name: str, content: str, reason: str, tmp_path: Path) -> None:
@@ -109,6 +123,64 @@ def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="can't be read"):
         read_log(tmp_path / "log.jsonl")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),  # halves of characters, too
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "accuracy", "filtered_resps", "samples", "output", "choices", "completion"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def truncated(whole: bytes) -> st.SearchStrategy[bytes]:
+    return st.integers(0, len(whole)).map(lambda k: whole[:k])
+
+
+CONTENTS = (
+    st.binary(max_size=200)
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | JSON.map(lambda value: json.dumps({"samples": [value, {"id": 1}]}).encode())
+    | JSON.map(lambda value: json.dumps({"accuracy": {"id": value}, "filtered_resps": value}).encode())
+    | truncated(json.dumps({"samples": [inspect_sample("a", "left \ud83d")]}).encode())
+    | truncated(json.dumps(lmms_line("\udc00", "left")).encode())
+)
+
+
+@cases(300)
+@given(st.sampled_from([".json", ".jsonl"]), CONTENTS)
+def test_any_content_is_a_log_or_one_line_that_names_the_file(suffix: str, content: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"log{suffix}"
+        path.write_bytes(content)
+        refusal = ""
+        try:
+            log = read_log(path)
+        except InputError as error:
+            refusal = str(error)
+        if refusal:
+            assert str(path) in refusal
+            assert "\n" not in refusal
+            return
+        write_answers(log.answers, Path(folder) / "answers.jsonl")
+        lines = (Path(folder) / "answers.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+        assert [LoggedAnswer(**json.loads(line)) for line in lines] == list(log.answers)
+
+
+def test_a_binary_log_that_inspect_cannot_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> None:
+        raise zipfile.BadZipFile("File is not a zip file")
+
+    monkeypatch.setitem(sys.modules, "inspect_ai.log", SimpleNamespace(read_eval_log=refuse))
+    (tmp_path / "log.eval").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"log.eval` can't be read by inspect_ai \(File is not a zip file\)"):
+        read_log(tmp_path / "log.eval")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -140,24 +212,3 @@ def test_the_command_says_what_has_no_answer(tmp_path: Path) -> None:
     assert "1 answers" in ran.stdout
     assert "without an answer: 1 (first: b)" in ran.stderr
     assert json.loads((tmp_path / "answers.jsonl").read_text()) == {"id": "a", "answer": "left"}
-
-
-NAMES = st.sampled_from(["samples", "id", "accuracy", "output", "filtered_resps"])
-LOGS = st.recursive(
-    st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner)
-).map(lambda value: json.dumps(value).encode())
-
-
-@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
-@given(content=st.binary(max_size=200) | LOGS)
-def test_whatever_a_log_holds_it_is_read_or_one_line(
-    name: str, content: bytes, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    path = tmp_path_factory.mktemp("log") / name
-    path.write_bytes(content)
-    lines = ["one"]
-    try:
-        assert read_log(path).answers
-    except InputError as error:
-        lines = str(error).splitlines()
-    assert len(lines) == 1

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from evensight.errors import InputError
-from evensight.evaluation.brought_answers import read_answers, score_answers
+from evensight.evaluation.answer_files import read_answers
+from evensight.evaluation.brought_answers import score_answers
 from evensight.evaluation.rescoring import Change, rescore, write_evaluation, write_rescored
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.summary import Summary, summarise

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evensight.errors import InputError
+from evensight.errors import InputError, printable
 from evensight.runs import atomic_file, one_line
 
 _EXPECTED = "expected a log of inspect_ai (.json or .eval) or of lmms-eval's `--log_samples` (.jsonl)"
@@ -58,7 +58,7 @@ def read_log(path: Path) -> AnswerLog:
         found = list(_READERS[path.suffix](path))
     except InputError:
         raise
-    except Exception as error:  # a log is somebody else's: whatever is wrong with it is one line
+    except (KeyError, TypeError, ValueError, OSError, RecursionError) as error:
         raise InputError(f"`{path}` can't be read ({one_line(error)}): {_EXPECTED}") from error
     _refuse_twice(path, (id_ for id_, _ in found))
     answers = tuple(LoggedAnswer(id_, answer) for id_, answer in found if answer is not None)
@@ -68,8 +68,11 @@ def read_log(path: Path) -> AnswerLog:
 
 
 def write_answers(answers: Iterable[LoggedAnswer], out: Path) -> None:
-    """Writes answers as JSON Lines with `id` and `answer`, whole or not at all."""
-    with atomic_file(out) as temporary, temporary.open("w", encoding="utf-8") as file:
+    """Writes answers as JSON Lines with `id` and `answer`, whole or not at all.
+
+    Half of a character, which UTF-8 doesn't have, becomes JSON's escape for it, and so comes back.
+    """
+    with atomic_file(out) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.writelines(f"{json.dumps(asdict(each), ensure_ascii=False)}\n" for each in answers)
 
 
@@ -77,8 +80,8 @@ def _lmms_eval(path: Path) -> Iterator[tuple[str, str | None]]:
     """The answers of a file of samples; `accuracy` has the id, see `exports.lmms_eval_task`."""
     for line in path.read_text(encoding="utf-8").split("\n"):
         if line.strip():
-            sample = json.loads(line)
-            yield _text(sample["accuracy"]["id"]), _only(sample["filtered_resps"])
+            sample = _object(json.loads(line))
+            yield _text(_object(sample["accuracy"])["id"]), _only(sample["filtered_resps"])
 
 
 def _inspect_json(path: Path) -> Iterator[tuple[str, str | None]]:
@@ -94,15 +97,22 @@ def _inspect_eval(path: Path) -> Iterator[tuple[str, str | None]]:
             f"`{path}` is read by inspect_ai, which is not installed: "
             f"install it (pip install 'evensight[inspect]') or convert the log (inspect log convert --to json)"
         ) from error
-    return _inspect_samples(log.read_eval_log(str(path)).model_dump(mode="json"))
+    try:
+        found = log.read_eval_log(str(path)).model_dump(mode="json")
+    except Exception as error:  # whatever inspect_ai, its zip reader and pydantic raise of a file that is no log
+        raise InputError(f"`{path}` can't be read by inspect_ai ({one_line(error)}): {_EXPECTED}") from error
+    return _inspect_samples(found)
 
 
-def _inspect_samples(log: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _inspect_samples(log: object) -> Iterator[tuple[str, str | None]]:
     """The answers of a log; a sample that failed, or was stopped before the model spoke, has none."""
-    for sample in log["samples"]:
-        output = sample.get("output") or {}
+    samples = _object(log)["samples"]
+    if not isinstance(samples, list):
+        raise TypeError(f"a list of samples was expected, got {type(samples).__name__}")
+    for sample in map(_object, samples):
+        output = _object(sample.get("output") or {})
         is_answered = bool(output.get("choices")) and sample.get("error") is None
-        yield str(sample["id"]), _text(output["completion"]) if is_answered else None
+        yield _id(sample["id"]), _text(output["completion"]) if is_answered else None
 
 
 def _only(responses: object) -> str:
@@ -110,6 +120,17 @@ def _only(responses: object) -> str:
     if isinstance(responses, list) and len(responses) == 1:
         return _only(responses[0])
     return _text(responses)
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"a JSON object was expected, got {type(value).__name__}")
+    return value
+
+
+def _id(value: object) -> str:
+    """The id of a sample, which inspect_ai numbers where a set gives it none."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
 
 
 def _text(value: object) -> str:
@@ -121,7 +142,9 @@ def _text(value: object) -> str:
 def _refuse_twice(path: Path, ids: Iterable[str]) -> None:
     for id_, n in Counter(ids).items():
         if n > 1:
-            raise InputError(f"`{path}` has {n} answers to `{id_}`: expected one a question (one epoch, one repeat)")
+            raise InputError(
+                f"`{path}` has {n} answers to `{printable(id_)}`: expected one a question (one epoch, one repeat)"
+            )
 
 
 _READERS = {".jsonl": _lmms_eval, ".json": _inspect_json, ".eval": _inspect_eval}
