@@ -438,6 +438,7 @@ def machine() -> dict[str, str]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return {
         "processor": _processor(),
+        "bfloat16": "yes" if re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", _cpu_info()) else "no",
         "gpu": gpu,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -447,9 +448,13 @@ def machine() -> dict[str, str]:
 
 
 def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    found = re.search(r"model name\s*:\s*(.+)", _cpu_info())
     return found[1] if found else platform.processor() or "unknown"
+
+
+def _cpu_info() -> str:
+    info = Path("/proc/cpuinfo")
+    return info.read_text() if info.exists() else ""
 
 
 def page(found: Sequence[Found], *, is_gpu: bool, table: Path | None) -> str:
@@ -460,6 +465,7 @@ def page(found: Sequence[Found], *, is_gpu: bool, table: Path | None) -> str:
         f"Made by `{'python benchmarks/training.py --gpu' if is_gpu else 'make bench-training'}` "
         f"(`benchmarks/training.py`, which says how each figure is taken) on {_places(found)}. LoRA on scenes of "
         f"`{DESIGN}`; {_ON_GPU if is_gpu else _ON_CPU}",
+        *(["", _NO_BFLOAT16] if any(each.machine and each.machine.get("bfloat16") == "no" for each in found) else []),
     ]
     for each in found:
         lines += ["", f"## {each.case.title}", "", _described(each), "", *_table(each, is_gpu=is_gpu)]
@@ -471,6 +477,11 @@ def page(found: Sequence[Found], *, is_gpu: bool, table: Path | None) -> str:
 
 
 _ON_CPU = "each training in a process of its own, the fastest of the rounds."
+_NO_BFLOAT16 = (
+    "This processor has no instructions for bfloat16, which is TRL's default precision, so *TRL, as its docs show it* "
+    "is slow here for a reason that a GPU, or a newer processor, doesn't have. The row to compare with is *TRL, "
+    "activations kept, in the others' precision*."
+)
 _ON_GPU = (
     "random weights in bfloat16; in each case one process, one model, all ways by turns. *Samples/s* are of the "
     "whole training, with what is prepared before its first step; *in steps* of the steps alone. *Held* is what "
