@@ -1,7 +1,7 @@
 """The words by which an answer is read: what denies, what hedges, what takes back, what may stand beside a place.
 
-They are data, in lower case; `statements` and `mentions` say what each set does. A word that is in doubt stands in
-the set that makes an answer invalid. Two words that act as one are joined by `_` (`JOINED`).
+They are data, in lower case; `statements`, `mentions` and `other_senses` say what each set does. A word that is in
+doubt stands in the set that makes an answer invalid. Two words that act as one are joined by `_` (`JOINED`).
 """
 
 
@@ -13,25 +13,26 @@ def _phrases(text: str) -> tuple[str, ...]:
     return tuple(f" {line.strip()} " for line in text.strip().splitlines())
 
 
-JOINED = {
-    tuple(pair.split("_")): pair
-    for pair in (
-        *("instead_of", "rather_than", "other_than", "opposed_to", "apart_from", "aside_from", "out_of"),
-        *("far_from", "away_from", "anything_but", "anywhere_but", "everything_but", "nothing_but", "all_but"),
-        "any_but",
-    )
-}
-"""Pairs of words that act as one."""
-
-SPLITTING_NEGATORS = frozenset(JOINED.values())
+SPLITTING_NEGATORS = _words(
+    """instead_of rather_than other_than opposed_to apart_from aside_from out_of far_from away_from anything_but
+    anywhere_but everything_but nothing_but all_but any_but"""
+)
 """What denies that which comes after it, and not that which comes before."""
 
-NEGATORS = SPLITTING_NEGATORS | _words(
+_RULED_OUT = _words(
+    "rule_out rules_out ruled_out ruling_out cross_out crossed_out crossing_out struck_out thrown_out"
+)
+_OTHER_PAIRS = _words("each_other")
+JOINED = {tuple(pair.split("_")): pair for pair in SPLITTING_NEGATORS | _RULED_OUT | _OTHER_PAIRS}
+"""Pairs of words that act as one."""
+
+_DENYING = _words(
     """no not never nor neither none nothing nowhere without cannot isnt arent wasnt dont doesnt didnt cant couldnt
     wouldnt shouldnt wont aint non anti except excepting excluding excludes exclude excluded unlike outside
     beyond hardly barely scarcely rarely seldom lack lacks lacking absent missing avoid avoids avoiding avoided
-    ignore ignoring forget disregard minus"""
+    ignore ignoring forget disregard minus zero nil"""
 )
+NEGATORS = SPLITTING_NEGATORS | _RULED_OUT | _DENYING
 """What denies the options of its clause; so do words that end in "n't"."""
 
 RETRACTIONS = _words(
@@ -43,7 +44,8 @@ RETRACTIONS = _words(
     inverted mirrored flipped alternatively alternative depends depending eg example instance versus vs refuse
     decline apologize apologise unidentifiable unanswerable swap swapped undecided unspecified irrelevant idk
     dunno hmm contrary unsupported unverified disagree deny denied denies reject rejected rejects eliminate
-    eliminated disproved lied joke joking kidding jk sarcastically ironically that's_right"""
+    eliminated disproved lied joke joking kidding jk sarcastically ironically that's_right
+    dismissed discarded discounted refuted contradicted"""
 )
 """What makes all that stands beside it doubtful."""
 
@@ -117,7 +119,8 @@ HEDGES = _words(
     whether formerly previously originally initially once usually often sometimes generally typically normally
     also said says say claim claims claimed claiming alleged allegedly asks ask asked asking quasi semi pseudo
     tends should until bet conceivably arguably want bordering another previous glance thought impression
-    extends extending stretches points pointing moving moves heading headed facing shadow reflection"""
+    extends extending stretches points pointing moving moves heading headed facing shadow reflection least every
+    each everywhere everything too included including"""
 )
 """What leaves it open whether the options of its sentence are meant."""
 
@@ -132,6 +135,8 @@ HEDGING_PHRASES = _phrases(
     as though
     would have
     is it
+    is that
+    is this
     is the answer §
     can be §
     can be in
@@ -145,7 +150,11 @@ HEDGING_PHRASES = _phrases(
     both §
     both the §
     the other object
-    the other one"""
+    the other one
+    were it
+    had it
+    were there
+    had there"""
 )
 """The same in several words; § stands for an option."""
 
@@ -157,9 +166,7 @@ NUMBER_UNITS = _words(
 ONE_OF = _words("the this that each which any every no some other")
 """What stands before "one" where it is no number."""
 
-NUMBER_HEDGES = _words(
-    "least most more less fewer over under above below up minimum maximum min max dozen hundred half"
-)
+NUMBER_HEDGES = _words("most more less fewer over under above below up minimum maximum min max dozen hundred half")
 """What makes a number a bound."""
 
 FOREIGN = _words(
@@ -225,6 +232,33 @@ VERDICTS = _words(
     positioned situated found to a an which ok okay yes he she they we you has have been object"""
 )
 """With a negation, these words alone make a clause that takes back or denies what is beside it: "it is not"."""
+
+COPULAS = _words("is was are were am")
+"""What joins a side to that of which it is said."""
+ASKED_FOR = _words(
+    """it it's object objects target item thing answer option choice position location place side direction response
+    prediction result conclusion image picture photo"""
+)
+"""What a side can be said of without "on the": the words of the question are that, too."""
+TRUE_BEFORE = _words(
+    """that's you're i'm he's she's they're we're all isn't wasn't doesn't aren't exactly quite just absolutely
+    perfectly entirely totally completely precisely partly partially so very dead about"""
+)
+"""Before "right" at the end of a phrase these make it "true"."""
+AGREEMENTS = _words("yes yeah yep oh ah aha ok okay sure correct true exactly indeed well absolutely hm mm")
+"""The same with a comma between."""
+STRAIGHT_AFTER = _words(
+    "next beside near behind here there now away answer choice one thing after before back off up along enough"
+)
+"""After "right" these make it "straight", "at once" or "correct"."""
+STRAIGHT_WITHOUT_ARTICLE = _words("on as so then")
+"""The same after a "right" without "the"."""
+GONE_BEFORE = _words(
+    "has have had having been nothing nobody who never are were it he she they we just object objects"
+)
+"""Before "left" these make it "gone" or "remaining"."""
+GONE_AFTER = _words("out over blank behind empty unanswered unsaid alone off open")
+"""The same after it."""
 
 SPOILED = frozenset("≠¬❌✗✘✖🚫⛔👎☐☒")
 """Signs that deny."""

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evensight.questions import answer_words
-from evensight.questions.option_names import HORIZONTAL, PLACE_WORDS, VERTICAL, OptionNames
+from evensight.questions.open_answers import NUMBER_WORDS
+from evensight.questions.option_names import HORIZONTAL, PLACE_WORDS, VERTICAL, OptionNames, is_sign
+from evensight.questions.other_senses import is_no_place
 
 _JOINS = {("and",), ("and", "to", "the"), ("and", "on", "the"), ("and", "at", "the"), ("to", "the")}
 _BEFORE_LABELS = frozenset({"option", "choice", "letter", "number"})
@@ -17,47 +19,6 @@ _AFTER_LABELS = frozenset({"or", "and", "because", "since"})
 _TOTAL = ("total", "of")
 _NUMBER_SIGNS = frozenset("-~<>≥≤≈±+%°×#⁄$€£^")
 _FROM_AN_OBJECT = frozenset({"above", "below"})
-_RIGHT_AWAY = frozenset(
-    [
-        "next",
-        "beside",
-        "near",
-        "behind",
-        "here",
-        "there",
-        "now",
-        "away",
-        "answer",
-        "choice",
-        "one",
-        "thing",
-        "after",
-        "before",
-    ]
-)
-_LEFT_OUT = frozenset(["out", "over", "blank", "behind", "empty", "unanswered", "unsaid", "alone", "off", "open"])
-_HAVING = frozenset(
-    [
-        "has",
-        "have",
-        "had",
-        "having",
-        "nothing",
-        "nobody",
-        "who",
-        "never",
-        "are",
-        "were",
-        "it",
-        "he",
-        "she",
-        "they",
-        "we",
-        "just",
-    ]
-)
-_SAID_OF_WORDS = frozenset({"that's", "you're", "i'm", "all", "isn't", "wasn't", "doesn't"})
-_BEFORE_NOT = frozenset({"is", "was", "it's", "that's", "am", "are", "were"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +52,7 @@ def mentions(words: Sequence[str], cased: Sequence[str], names: OptionNames) -> 
 
 def _places(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
     said = [
-        PLACE_WORDS[word] if word in PLACE_WORDS and not _is_no_place(words, k) else None
+        PLACE_WORDS[word] if word in PLACE_WORDS and not is_no_place(words, k, names.known) else None
         for k, word in enumerate(words)
     ]
     for start, end in _runs(words, said, names):
@@ -142,24 +103,6 @@ def _once(run: Sequence[str]) -> Sequence[str]:
     return run[:size]
 
 
-def _is_no_place(words: Sequence[str], k: int) -> bool:
-    """Whether a word for a place means something else here ("right next to", "has left", "on top of")."""
-    word, before, after = words[k], words[k - 1] if k else "", words[k + 1] if k + 1 < len(words) else ""
-    match word:
-        case "right":
-            in_the_middle = after in {"in", "at", "on"} and any(w in PLACE_WORDS for w in words[k + 2 : k + 4])
-            is_aside = is_affirmation(words, k) or after in _RIGHT_AWAY or words[k + 1 :] == ["on"]
-            return is_aside or (in_the_middle and before != "the")
-        case "left":
-            return after in _LEFT_OUT or before in _HAVING
-        case "top":
-            return before == "on" and after == "of"
-        case "center" | "centre" | "middle":
-            return tuple(words[k + 1 : k + 3]) in {("of", w) for w in ("attention", "gravity", "mass", "focus")}
-        case _:
-            return False
-
-
 def _may_lead(words: Sequence[str], start: int, names: OptionNames) -> bool:
     """Whether what stands before a place can lead to it."""
     k = start - 1
@@ -190,7 +133,7 @@ def _may_follow(words: Sequence[str], end: int, run: Sequence[str]) -> bool:
 
 
 def _named(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
-    """The names word by word; left out are those inside a longer one."""
+    """The names word by word, without those inside a longer one; where numbers are asked for, others are strays."""
     by_first: dict[str, list[tuple[str, ...]]] = {}
     for name in names.words:
         by_first.setdefault(name[0], []).append(name)
@@ -202,6 +145,8 @@ def _named(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
             reached = end
             option = names.words[tuple(words[start:end])]
             yield Mention(start, end, option if _may_be_named(words, start, end, names) else None)
+        elif names.are_numbers and _is_number(word) and words[start + 1 : start + 2] != ["%"]:
+            yield Mention(start, start + 1, None)
 
 
 def _may_be_named(words: Sequence[str], start: int, end: int, names: OptionNames) -> bool:
@@ -214,6 +159,10 @@ def _may_be_named(words: Sequence[str], start: int, end: int, names: OptionNames
     if is_sign(before) or before.endswith("n't") or before in answer_words.GOVERNORS | answer_words.FILLERS:
         return True
     return before in answer_words.ADJECTIVES or before in names.known or tuple(words[start - 2 : start]) == _TOTAL
+
+
+def _is_number(word: str) -> bool:
+    return word in NUMBER_WORDS or word == "zero" or word.replace(",", "").replace(".", "").isdigit()
 
 
 def _is_a_count(word: str, before: str, after: str) -> bool:
@@ -233,17 +182,3 @@ def _labelled(cased: Sequence[str], words: Sequence[str], names: OptionNames) ->
         is_set_off = leads and ends and (cased[k] != "a" or before in _BEFORE_LABELS or len(words) <= 3)
         if is_set_off or before in _BEFORE_LABELS:
             yield Mention(k, k + 1, names.labels[word])
-
-
-def is_sign(word: str) -> bool:
-    """Whether a token is no word and no number: it sets off a name on either side."""
-    return not word[0].isalnum()
-
-
-def is_affirmation(words: Sequence[str], k: int) -> bool:
-    """Whether the word at `k` is a "right" that says "true" ("that's right"), which leaves open what is."""
-    if words[k] != "right" or not k or (k + 1 < len(words) and not is_sign(words[k + 1])):
-        return False
-    if words[k - 2 : k] == ["you", "are"]:
-        return True
-    return words[k - 1] in _SAID_OF_WORDS or (words[k - 1] == "not" and k > 1 and words[k - 2] in _BEFORE_NOT)

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evensight.questions import answer_words
-from evensight.questions.mentions import Mention, is_affirmation, mentions
+from evensight.questions.mentions import Mention, mentions
 from evensight.questions.option_names import OptionNames
+from evensight.questions.other_senses import is_affirmation
 
 Item = str | Mention
 """A word, a sign, or a name of an option."""
@@ -26,6 +27,20 @@ _MARKERS = (
 _THEREFORE = re.compile(r" (?:therefore|thus|hence|in conclusion|in summary|so ,) ")
 _WEIGHED = re.compile(r" § (?:\) )?(?:: |= )?(?:[0-9]|n |f )| from (?:the )?§ to ")
 """A number beside an option is its weight ("top left: 0.4"); "from left to right" is a way, no place."""
+_ALL = re.compile(r" (?<!at )(?<!after )all (?![.,;!?)\n]|there |$)")
+"""What holds for all holds for none above others: "all of them", "in all rows"; "3 in all", "not at all" are left."""
+_WOULD = re.compile(r" would |(?<= )\w+'d (?:\w+ )?be ")
+_WOULD_SAY = re.compile(
+    r" (?:i|we) would (?:say|choose|go|pick|select|answer|call|describe) "
+    r"| (?:answer|choice|option|response|guess) would be "
+)
+"""The conditional of politeness; any other speaks of what isn't the case."""
+_UNABLE = re.compile(
+    r" (?:\w+n't|cannot|not|never) be (?:\w+ly )?(?:given|determined|answered|said|told|seen|identified|located|made|"
+    r"found|inferred|established|known|decided|read|confirmed|verified|distinguished|discerned|ascertained|specified|"
+    r"stated|provided|assessed|recognized|recognised|detected) "
+)
+_NO_ANSWER = re.compile(r" no (?:\w+ )?(?:answer|choice|option|decision|conclusion|position|location) ")
 _DANGLING = frozenset(["in", "on", "at", "the", "a", "an", "to", "of", "is", "be", "located", ":"])
 
 
@@ -47,7 +62,7 @@ def asserted_option(words: Sequence[str], cased: Sequence[str], names: OptionNam
         names: What the options may be called.
     """
     found = mentions(words, cased, names)
-    sentences = _sentences(list(_items(words, found)))
+    sentences = _sentences(list(_items(words, found, names)))
     part = _conclusion(sentences)
     said = [_reading(sentence, names) for sentence in part]
     spoken = [item for sentence in part for item in sentence]
@@ -56,18 +71,15 @@ def asserted_option(words: Sequence[str], cased: Sequence[str], names: OptionNam
     return _decided([m for each in said for m in each.asserted], [m for each in said for m in each.denied], names)
 
 
-def _items(words: Sequence[str], found: Sequence[Mention]) -> Iterator[Item]:
+def _items(words: Sequence[str], found: Sequence[Mention], names: OptionNames) -> Iterator[Item]:
     """The text with each name as one item; of names in one place all stand there."""
+    said = ["that's_right" if is_affirmation(words, k, names.known) else word for k, word in enumerate(words)]
     end = 0
     for mention in found:
-        yield from (_word(words, k) for k in range(end, mention.start))
+        yield from said[end : mention.start]
         yield mention
         end = max(end, mention.end)
-    yield from (_word(words, k) for k in range(end, len(words)))
-
-
-def _word(words: Sequence[str], k: int) -> str:
-    return "that's_right" if is_affirmation(words, k) else words[k]
+    yield from said[end:]
 
 
 def _sentences(items: Sequence[Item]) -> list[list[Item]]:
@@ -104,6 +116,8 @@ def _takes_back(items: Sequence[Item], names: OptionNames) -> bool:
     if strange and strange - names.known:
         return True
     line = _line(items)
+    if _UNABLE.search(line) or _NO_ANSWER.search(line):
+        return True
     return any(phrase in line for phrase in answer_words.RETRACTING_PHRASES)
 
 
@@ -136,7 +150,7 @@ def _is_hedged(sentence: Sequence[Item], names: OptionNames) -> bool:
     if names.are_numbers and words & answer_words.NUMBER_HEDGES:
         return True
     line = _line(sentence)
-    if _WEIGHED.search(line):
+    if _WEIGHED.search(line) or _ALL.search(line) or len(_WOULD.findall(line)) > len(_WOULD_SAY.findall(line)):
         return True
     return ("%" in words and " 100 % " not in line) or any(p in line for p in answer_words.HEDGING_PHRASES)
 
