@@ -7,7 +7,7 @@ longer one the longest counts; a run of words for places that is no option ("top
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evensight.questions import answer_words
+from evensight.questions import answer_words, neighbours
 from evensight.questions.open_answers import NUMBER_WORDS
 from evensight.questions.option_names import HORIZONTAL, PLACE_WORDS, VERTICAL, OptionNames, is_sign
 from evensight.questions.other_senses import is_no_place
@@ -36,6 +36,10 @@ class Mention:
     end: int
     option: str | None
     words: frozenset[str] = frozenset()
+
+
+Item = str | Mention
+"""A word, a sign, or a name of an option."""
 
 
 def mentions(words: Sequence[str], cased: Sequence[str], names: OptionNames) -> list[Mention]:
@@ -106,29 +110,31 @@ def _once(run: Sequence[str]) -> Sequence[str]:
 def _may_lead(words: Sequence[str], start: int, names: OptionNames) -> bool:
     """Whether what stands before a place can lead to it."""
     k = start - 1
-    while k >= 0 and words[k] in answer_words.FILLERS:
+    while k >= 0 and words[k] in neighbours.FILLERS:
+        if words[start] in HORIZONTAL and words[k] in neighbours.POSSESSIVES:
+            return False
         k -= 1
     if k == start - 1 and words[k] == "to" and (k == 0 or is_sign(words[k - 1])):
         return False  # "to center" may be half of "top center"
-    if k < 0 or is_sign(words[k]) or words[k] in answer_words.GOVERNORS or words[k].endswith("n't"):
+    if k < 0 or is_sign(words[k]) or words[k] in neighbours.GOVERNORS or words[k].endswith("n't"):
         return True
     if words[k] in {"with", "for"}:
         return k > 0 and words[k - 1] in {"go", "going", "went"}
-    is_thing = words[k] in names.known and words[k] not in PLACE_WORDS and words[k] not in answer_words.MEASURING
+    is_thing = words[k] in names.known and words[k] not in PLACE_WORDS and words[k] not in neighbours.MEASURING
     return is_thing and k == start - 1 and words[start] != "left"  # "the star left" has gone
 
 
 def _may_follow(words: Sequence[str], end: int, run: Sequence[str]) -> bool:
     """Whether what stands after a place leaves it one."""
     k = end
-    while k < len(words) and words[k] in answer_words.PLACE_NOUNS:
+    while k < len(words) and words[k] in neighbours.PLACE_NOUNS:
         k += 1
-    if k == len(words) or is_sign(words[k]) or words[k] in answer_words.AFTER_PLACES:
+    if k == len(words) or is_sign(words[k]) or words[k] in neighbours.AFTER_PLACES:
         return True
-    if words[k] in answer_words.FILLERS and not _FROM_AN_OBJECT.isdisjoint(run):
+    if words[k] in neighbours.FILLERS and not _FROM_AN_OBJECT.isdisjoint(run):
         return True  # "below the plus"
     if words[k] in {"is", "isn't", "was"}:
-        return any(word in answer_words.PREDICATES for word in words[k + 1 : k + 3])
+        return any(word in neighbours.PREDICATES for word in words[k + 1 : k + 3])
     return words[k] in answer_words.SPLITTING_NEGATORS or words[k] in answer_words.RETRACTIONS
 
 
@@ -156,9 +162,9 @@ def _may_be_named(words: Sequence[str], start: int, end: int, names: OptionNames
         return False
     if after == "of" and end - start == 1 and words[start] in answer_words.NEGATORS:
         return False  # "none of them"
-    if is_sign(before) or before.endswith("n't") or before in answer_words.GOVERNORS | answer_words.FILLERS:
+    if is_sign(before) or before.endswith("n't") or before in neighbours.GOVERNORS | neighbours.FILLERS:
         return True
-    return before in answer_words.ADJECTIVES or before in names.known or tuple(words[start - 2 : start]) == _TOTAL
+    return before in neighbours.ADJECTIVES or before in names.known or tuple(words[start - 2 : start]) == _TOTAL
 
 
 def _is_number(word: str) -> bool:
@@ -168,7 +174,7 @@ def _is_number(word: str) -> bool:
 def _is_a_count(word: str, before: str, after: str) -> bool:
     if before in _NUMBER_SIGNS or after in _NUMBER_SIGNS or before in _BEFORE_LABELS:
         return False
-    return after not in answer_words.NUMBER_UNITS and not (word == "one" and before in answer_words.ONE_OF)
+    return after not in neighbours.NUMBER_UNITS and not (word == "one" and before in neighbours.ONE_OF)
 
 
 def _labelled(cased: Sequence[str], words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
