@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 from evensight import cli
 from evensight.annotations import AREAS
+from evensight.datasets.controls import controlled
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
-from evensight.evaluation.ask import evaluate_subject
+from evensight.evaluation.ask import Allowed, evaluate_subject
 from evensight.evaluation.option_scores import best
 from evensight.evaluation.results import read_results
 from evensight.evaluation.summary import summarise
@@ -41,6 +42,7 @@ class Somebody:
 
     reversed: bool = False
     fails_on: frozenset[int] = frozenset()
+    refuses: frozenset[int] = frozenset()
     stops_after: int | None = None
     seen: list[int] = field(default_factory=list)
 
@@ -64,8 +66,9 @@ class Somebody:
             if n == self.stops_after:
                 raise KeyboardInterrupt
             self.seen.append(one.index)
-            fault = "HTTP 503" if one.index in self.fails_on else None
-            yield Answer(one.index, "" if fault else AREAS[one.index % 9], fault=fault)
+            is_refused = one.index in self.refuses
+            fault = "HTTP 400" if is_refused else "HTTP 503" if one.index in self.fails_on else None
+            yield Answer(one.index, "" if fault else AREAS[one.index % 9], fault=fault, is_refused=is_refused)
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +172,44 @@ def test_an_unknown_way_is_refused() -> None:
         Way("guessing")
 
 
+def test_questions_that_are_refused_for_good_are_left_out_where_that_is_allowed(
+    few: ExampleSet, tmp_path: Path
+) -> None:
+    refuses = frozenset({4, 11})
+    with pytest.raises(InputError, match=r"2 of 27 questions .* 2 were refused for good: `--allow-missing` leaves"):
+        evaluate_subject(Somebody(refuses=refuses), few, tmp_path / "run", controls=["mirrored"])
+    again = Somebody(refuses=refuses)
+    manifest = evaluate_subject(again, few, tmp_path / "run", controls=["mirrored"], allowed=Allowed(missing=True))
+    assert 4 not in again.seen[:2]  # of the set none is asked again, and all of its control
+    assert len(again.seen) == 27
+    assert manifest.facts["n_missing"] == 2
+    results = read_results(tmp_path / "run")
+    assert results.column("id") == [few[k].id for k in range(27) if k not in refuses]
+    assert summarise(results).accuracy.n == 25
+
+
+def test_a_passing_fault_is_no_refusal(few: ExampleSet, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="1 of 27"):
+        evaluate_subject(Somebody(fails_on=frozenset({3})), few, tmp_path / "run", allowed=Allowed(missing=True))
+
+
+@pytest.mark.parametrize(
+    "other", [{"facts": {"model": "made", "dtype": "bfloat16"}}, {"row": {"model": "made (2)", "batch_size": 1}}]
+)
+def test_another_answerer_does_not_go_on_with_what_one_began(
+    other: dict[str, Any], few: ExampleSet, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_subject(Somebody(stops_after=9), few, tmp_path / "run")
+    before = (tmp_path / "run" / ".parts" / "begun.json").read_bytes()
+    somebody = Somebody(**other)
+    with pytest.raises(InputError, match=r"was begun with \w+ `\w+`, and now it is `"):
+        evaluate_subject(somebody, few, tmp_path / "run")
+    assert somebody.seen == []
+    assert (tmp_path / "run" / ".parts" / "begun.json").read_bytes() == before
+    evaluate_subject(Somebody(facts={"model": "made", "server_version": "2"}), few, tmp_path / "run")
+
+
 # What was trained on
 
 
@@ -179,8 +220,17 @@ def test_a_set_that_was_trained_on_is_refused_unless_told(few: ExampleSet, tmp_p
         with pytest.raises(InputError, match=r"`mini-train` is what the model was trained on.*--allow-trained-on"):
             evaluate_subject(ModelHere("embedded", adapter, 8), few, tmp_path / "asked")
     assert not (tmp_path / "asked").exists()
-    evaluate_subject(ModelHere("embedded", tmp_path / "tuned", 8), few, tmp_path / "asked", allow_trained_on=True)
-    other = Part(few, range(5), {"first": 5})
+    evaluate_subject(
+        ModelHere("embedded", tmp_path / "tuned", 8), few, tmp_path / "asked", allowed=Allowed(trained_on=True)
+    )
+    for known in (Part(few, range(5), {"first": 5}), controlled(few, "black", 0)):
+        with pytest.raises(InputError, match="trained on"):
+            evaluate_subject(ModelHere("embedded", tmp_path / "tuned", 8), known, tmp_path / "known")
+
+
+def test_another_part_of_what_a_part_was_trained_on_is_asked(few: ExampleSet, tmp_path: Path) -> None:
+    one, other = Part(few, range(9), {"part": 0}), Part(few, range(9, 14), {"part": 1})
+    finetune("embedded", one, FinetuneConfig(epochs=0.3, batch_size=8, lora_rank=2), tmp_path / "tuned")
     evaluate_subject(ModelHere("embedded", tmp_path / "tuned", 8), other, tmp_path / "other")
 
 

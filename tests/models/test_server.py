@@ -29,9 +29,14 @@ def test_what_changes_answers_changes_the_run(settings: dict[str, Any]) -> None:
     assert at(**{"model": "vlm", **settings}).config != at(model="vlm").config
 
 
-def test_a_model_without_a_name_is_known_by_its_place() -> None:
-    assert at().config["model"] == "http://localhost:8000/v1"
-    assert at().training is None
+def test_a_model_without_a_name_is_known_by_the_one_that_the_server_has() -> None:
+    with scripted() as server:
+        subject = at(server.base)
+        assert subject.config["model"] == "tested"
+        assert subject.inputs == {"model": "server:tested"}
+        assert subject.training is None
+        assert subject.answerer().facts["model"] == "tested"
+        assert sum(request.path == "/v1/models" for request in server.others) == 1
 
 
 def test_it_answers_as_others_do() -> None:

@@ -52,10 +52,12 @@ def watch(die_at: int) -> None:
     known: set[int] = set()
     left = die_at
 
-    def asks(answerer: Answerer, questions: Questions, folder: Path, team: Processes) -> dict[int, Answer]:
+    def asks(
+        answerer: Answerer, questions: Questions, folder: Path, team: Processes, *, allow_missing: bool = False
+    ) -> dict[int, Answer]:
         nonlocal known
         known = set(read_journal(folder))
-        return asking.ask(answerer, questions, folder, team)
+        return asking.ask(answerer, questions, folder, team, allow_missing=allow_missing)
 
     def answered(self: Here, batch: Sequence[Asked], encoded: Mapping[str, Any]) -> list[Answer]:
         nonlocal left

@@ -18,7 +18,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, modeling_ut
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
-from evensight.evaluation.ask import evaluate_subject
+from evensight.evaluation.ask import Allowed, evaluate_subject
 from evensight.models import loading
 from evensight.models.answering import Way
 from evensight.models.embedded import EMBEDDED_FOLDER
@@ -81,7 +81,9 @@ def test_a_full_model_loads_by_the_auto_classes_and_is_asked_like_any_other(few:
     assert type(AutoProcessor.from_pretrained(folder)).__name__ == "LlavaProcessor"
     ours = load(str(folder)).model.state_dict()
     assert all(torch.equal(weight, ours[name]) for name, weight in plain.state_dict().items())
-    asked = evaluate_subject(model_here(str(folder), None, 16, Way()), few, tmp_path / "asked", allow_trained_on=True)
+    asked = evaluate_subject(
+        model_here(str(folder), None, 16, Way()), few, tmp_path / "asked", allowed=Allowed(trained_on=True)
+    )
     assert asked.facts["n"] == len(few)
     base = load("embedded")
     assert load(str(folder)).hashes["processor"] == base.hashes["processor"]

@@ -1,6 +1,7 @@
 """`evensight evaluate`: a model's answers to a stored set, and what they amount to."""
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,7 +44,9 @@ def evaluate(
     priors: Annotated[
         bool, typer.Option("--priors/--no-priors", help="Score options on a black image, too: twice the work.")
     ] = True,
-    batch_size: Annotated[int, typer.Option(help="How many questions are asked at a time.", min=1)] = 64,
+    batch_size: Annotated[
+        int | None, typer.Option(help="How many questions are asked at a time; 64 if not given.", min=1)
+    ] = None,
     control: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,16 +72,24 @@ def evaluate(
         ),
     ] = None,
     in_flight: Annotated[
-        int, typer.Option(help="How many questions are under way at a server at a time.", min=1, max=1024)
-    ] = 32,
+        int | None,
+        typer.Option(help="How many questions are under way at a server at a time; 32.", min=1, max=1024),
+    ] = None,
     choice: Annotated[
-        Choice, typer.Option(help="Have the server hold answers to the options: never, where it can, or must.")
-    ] = Choice.OFF,
-    retries: Annotated[int, typer.Option(help="How often a server is asked again after a fault.", min=0, max=20)] = 5,
-    timeout: Annotated[float, typer.Option(help="How many seconds a server's answer may take.", min=0.1)] = 120.0,
+        Choice | None, typer.Option(help="Have the server hold answers to the options: never, where it can, or must.")
+    ] = None,
+    retries: Annotated[
+        int | None, typer.Option(help="How often a server is asked again after a fault; 5.", min=0, max=20)
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="How many seconds a server's answer may take; 120.", min=0.1)
+    ] = None,
     extra: Annotated[
         str | None, typer.Option(metavar="JSON", help="Further fields of each request to a server.")
     ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Leave out questions that a server refuses for good; count them.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")] = False,
 ) -> None:
     """Asks a model every question of a set and tells where it is right.
@@ -91,6 +102,7 @@ def evaluate(
     from rich.console import Console
 
     from evensight.errors import InputError
+    from evensight.evaluation.ask import Allowed
     from evensight.evaluation.ask import evaluate_subject as run
     from evensight.evaluation.planned import planned
     from evensight.evaluation.results import read_results
@@ -109,25 +121,29 @@ def evaluate(
     examples = StoredExamples(data)
     controls = () if no_controls else control or None
     way = Way(by.value, max_new_tokens, priors)
+    of_servers = {"--in-flight": in_flight, "--retries": retries, "--timeout": timeout, "--choice": choice}
     with code_allowed(allow_code):
         if server is None:
-            subject = model_here(model, adapter, batch_size, way)
+            _refuse("belongs to `--server URL`", of_servers | {"--extra": extra, "--allow-missing": allow_missing})
+            subject = model_here(model, adapter, batch_size or _BATCH_SIZE, way)
         else:
-            speed = {"in_flight": in_flight, "retries": retries, "timeout_s": timeout}
-            more = {"choice": choice.value, "extra": _fields(extra), **speed}
-            subject = model_at_server(server, model, adapter, way, more)
+            _refuse("is for a model that is loaded here", {"--batch-size": batch_size, "--allow-code": allow_code})
+            given = {_FIELD[name]: value for name, value in of_servers.items() if value is not None}
+            subject = model_at_server(server, model, adapter, way, given | {"extra": _fields(extra)})
         manifest = run(
             subject,
             examples,
             out,
             controls=controls,
-            allow_trained_on=allow_trained_on,
+            allowed=Allowed(trained_on=allow_trained_on, missing=allow_missing),
             begins=lambda: say(planned(examples.n_by_cell())),
         )
     if not processes().is_main:
         return
     for name, reason in manifest.facts.get("controls_left_out", {}).items():
         typer.echo(f"{name} was left out: {reason}", err=True)
+    if n_missing := manifest.facts.get("n_missing"):
+        typer.echo(f"{n_missing:,} questions were refused for good; they are left out of all figures", err=True)
     summary = summarise(read_results(out))
     if as_json:
         typer.echo(json.dumps(summary.as_json(), ensure_ascii=False, allow_nan=False))
@@ -136,6 +152,24 @@ def evaluate(
         console.print(headline_table([(out.name, examples.info.name, summary)]))
         for line in figure_lines(summary):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+_BATCH_SIZE = 64
+_FIELD = {"--in-flight": "in_flight", "--retries": "retries", "--timeout": "timeout_s", "--choice": "choice"}
+"""What the options are called among the settings of a server."""
+
+
+def _refuse(why: str, given: Mapping[str, Any]) -> None:
+    """Says of an option that was given where it does nothing.
+
+    Raises:
+        InputError: One was.
+    """
+    from evensight.errors import InputError
+
+    for name, value in given.items():
+        if value not in (None, False):
+            raise InputError(f"`{name}` {why}: leave it out")
 
 
 def _fields(extra: str | None) -> Any:
@@ -147,6 +181,10 @@ def _fields(extra: str | None) -> Any:
     from evensight.errors import InputError
 
     try:
-        return json.loads(extra or "{}")
-    except ValueError as error:
+        return json.loads(extra or "{}", parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
         raise InputError(f'`--extra` is no JSON: expected an object such as {{"top_k": 1}}, got {extra!r}') from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

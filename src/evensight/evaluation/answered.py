@@ -22,22 +22,49 @@ from evensight.storage.rows import example_row
 
 PARTS = ".parts"
 """The folder in a run's for what is not yet whole."""
+_MAY_CHANGE = {"server", "server_version", "system_fingerprint", "notes", "controls_left_out"}
+"""What a run that goes on may find changed: where the server is, and what it calls its state."""
 _QUESTIONS, _BEGUN = "questions.parquet", "begun.json"
 _AT_ONCE = 2000
 
 
 def write_begun(out: Path, examples: ExampleSet, run: RunManifest, provenance: Mapping[str, Any]) -> None:
-    """Keeps what is needed to read a run while it goes on, unless it is there.
+    """Keeps what is needed to read a run while it goes on; where it is there, it has to be the same.
 
     Args:
         out: The run folder.
         examples: What is asked.
         run: What its manifest will be, so far.
         provenance: What each row says of who answers.
+
+    Raises:
+        InputError: The run was begun with somebody else, or otherwise.
     """
+    begun = {"run": asdict(run), "provenance": dict(provenance)}
     if not (out / PARTS / _BEGUN).exists():
         write_questions(examples, out / PARTS)
-        write_json(out / PARTS / _BEGUN, {"run": asdict(run), "provenance": dict(provenance)})
+        write_json(out / PARTS / _BEGUN, begun)
+    else:
+        _check_same(out, read_json(out / PARTS / _BEGUN, "run that has begun"), begun)
+
+
+def _check_same(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Checks that a run goes on with whom it began: a table holds one model's answers, from one kind of machine.
+
+    Raises:
+        InputError: Somebody else answers now, or otherwise.
+    """
+    try:
+        facts = [{**each["run"]["facts"], **each["provenance"]} for each in (old, new)]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"`{out}` has begun, but what it is can't be read: remove it, and begin anew") from error
+    for name in sorted((facts[0].keys() | facts[1].keys()) - _MAY_CHANGE):
+        before, now = (each.get(name) for each in facts)
+        if before != now:
+            raise InputError(
+                f"`{out}` was begun with {name} `{before}`, and now it is `{now}`: answers of both don't belong into "
+                "one table; go on as it was begun, or choose a new folder"
+            )
 
 
 def write_questions(examples: ExampleSet, folder: Path) -> Path:

@@ -9,15 +9,17 @@ from evensight.runs import RunManifest
 
 
 def check_not_trained_on(training: RunManifest | None, examples: ExampleSet) -> None:
-    """Checks that a set isn't the one, or a part of the one, that a fine-tuning run has learned from.
+    """Checks that a set isn't what a fine-tuning run has learned from, a part or a control of it, nor its whole.
 
     Raises:
         InputError: It is.
     """
     if training is None:
         return
-    known = {str(training.inputs.get("data")), *_hashes_below(training.config.get("data"))}
-    if examples.hash in known or training.config.get("data") == dict(examples.info.config):
+    trained_on = str(training.inputs.get("data"))
+    known = {trained_on, *_hashes_below(training.config.get("data"))}
+    is_known = examples.hash in known or trained_on in _hashes_below(examples.info.config)
+    if is_known or training.config.get("data") == dict(examples.info.config):
         raise InputError(
             f"the set `{examples.info.name}` is what the model was trained on: ask another set, or give "
             "`--allow-trained-on` to measure what it knows by heart"
@@ -25,8 +27,8 @@ def check_not_trained_on(training: RunManifest | None, examples: ExampleSet) -> 
 
 
 def _hashes_below(config: Any) -> set[str]:
-    """The hashes of the sets that a set is a part of."""
-    if not isinstance(config, Mapping):
+    """The hashes of the sets that a set is a part or a control of."""
+    if not isinstance(config, Mapping) or "of" not in config:
         return set()
-    own = {str(config["hash"])} if "of" in config and "hash" in config else set()
-    return own | _hashes_below(config.get("of"))
+    own = {str(config[name]) for name in ("hash", "of_hash") if name in config}
+    return own | _hashes_below(config["of"])

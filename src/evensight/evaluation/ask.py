@@ -30,7 +30,7 @@ from evensight.evaluation.apart import check_not_trained_on
 from evensight.evaluation.asking import ask, priors_of, questions_of
 from evensight.evaluation.results import RESULTS_NAME, Results, control_file
 from evensight.evaluation.summary import summarise
-from evensight.models.answering import Answerer, Subject, Way
+from evensight.models.answering import Answer, Answerer, Subject, Way
 from evensight.models.processes import Processes, processes
 from evensight.models.subjects import model_here
 from evensight.runs import RunFolder, RunManifest, atomic_file, fingerprint, hash_files, write_json
@@ -41,6 +41,21 @@ CONTROLS_OF_PHOTOS = (WrongPhoto.name,)
 _CONTROLS_SEED = 0
 _PICTURE_PX = 336
 _PRIORS = "priors"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What an evaluation does only where it is allowed.
+
+    Attributes:
+        replacing: To throw away a finished run of another configuration in the folder.
+        trained_on: To ask somebody what they were trained on.
+        missing: To leave out questions that were refused for good, of the controls too; they are counted.
+    """
+
+    replacing: bool = False
+    trained_on: bool = False
+    missing: bool = False
 
 
 def evaluate(
@@ -65,7 +80,7 @@ def evaluate(
         replace: Whether a finished run of another configuration there may be thrown away.
     """
     subject = model_here(model_name, adapter, batch_size, Way())
-    return evaluate_subject(subject, examples, out, controls=controls, replace=replace)
+    return evaluate_subject(subject, examples, out, controls=controls, allowed=Allowed(replacing=replace))
 
 
 def evaluate_subject(
@@ -74,8 +89,7 @@ def evaluate_subject(
     out: Path,
     *,
     controls: Sequence[str] | None = None,
-    replace: bool = False,
-    allow_trained_on: bool = False,
+    allowed: Allowed | None = None,
     begins: Callable[[], None] | None = None,
 ) -> RunManifest:
     """Asks somebody every question and leaves a run folder.
@@ -91,8 +105,7 @@ def evaluate_subject(
         controls: The controls that are asked as well, of `datasets.controls.CONTROLS`; None for those that belong
             beside a score: the wrong photo for sets of photographs. These are asked beside the named ones too; one
             that can't be made is left out, and the manifest says why. Empty for none at all.
-        replace: Whether a finished run of another configuration there may be thrown away.
-        allow_trained_on: Whether somebody may be asked what they were trained on.
+        allowed: What is done only where it is allowed; None for nothing of it.
         begins: Is called once, before the first question is asked; not where all have been.
 
     Raises:
@@ -101,14 +114,16 @@ def evaluate_subject(
             all other answers are then kept, and the next call asks these alone.
     """
     team = processes()
-    run = _Run(subject, examples, out, _names(examples, controls), team)
+    allowed = allowed or Allowed()
+    run = _Run(subject, examples, out, _names(examples, controls), team, allowed)
     with ExitStack() as stack:
         team.led(lambda: stack.enter_context(run.folder.locked()))
         if not team.led(lambda: run.folder.is_done("evaluation", run.config, run.inputs)):
-            if not allow_trained_on:
+            if not allowed.trained_on:
                 team.led(lambda: check_not_trained_on(subject.training, examples))
-            sets, left_out = _controls(examples, run.controls, frozenset(controls or ()))
-            run.ask(sets, left_out, replace=replace, begins=begins)
+            must = frozenset(controls or ())
+            sets, left_out = team.together(lambda: _controls(examples, run.controls, must))
+            run.ask(sets, left_out, begins)
         if team.is_main:
             shutil.rmtree(out / PARTS, ignore_errors=True)
         team.wait()
@@ -124,6 +139,7 @@ class _Run:
     out: Path
     controls: tuple[str, ...]
     team: Processes
+    allowed: Allowed
 
     @property
     def folder(self) -> RunFolder:
@@ -139,37 +155,51 @@ class _Run:
         return {**self.subject.inputs, "data": self.examples.hash}
 
     def ask(
-        self,
-        sets: Mapping[str, ExampleSet],
-        left_out: Mapping[str, str],
-        *,
-        replace: bool,
-        begins: Callable[[], None] | None,
+        self, sets: Mapping[str, ExampleSet], left_out: Mapping[str, str], begins: Callable[[], None] | None
     ) -> None:
         """Asks the set and its controls, and seals what came."""
-        answerer = self.subject.answerer()
-        self.team.led(lambda: self._begin(replace=replace))
+        answerer = self.team.together(self.subject.answerer)
+        self.team.led(self._begin)
         if begins is not None and self.team.is_main:
             begins()
         run = RunManifest("evaluation", self.config, self.inputs, {}, self._facts(answerer, sets, left_out))
         self.team.led(lambda: write_begun(self.out, self.examples, run, answerer.row))
         folders = {name: self.out / PARTS / name for name in sets}
-        table = self._table(answerer, self.examples, self.out / PARTS)
-        tables = {name: self._table(answerer, control, folders[name]) for name, control in sets.items()}
-        self.team.led(lambda: self._seal(run, table, tables))
+        answers = self._answers(answerer, self.examples, self.out / PARTS)
+        others = {name: self._answers(answerer, control, folders[name]) for name, control in sets.items()}
+        missing = {k for each in (answers, *others.values()) for k, one in each.items() if one.fault is not None}
 
-    def _begin(self, *, replace: bool) -> None:
-        self.folder.begin("evaluation", fingerprint("evaluation", self.config, self.inputs), replace=replace)
+        def sealed() -> None:
+            table = self._table(answerer, self.examples, self.out / PARTS, answers, missing)
+            tables = {
+                name: self._table(answerer, control, folders[name], others[name], missing)
+                for name, control in sets.items()
+            }
+            facts = {**run.facts, **({"n_missing": len(missing)} if missing else {})}
+            self._seal(replace_fields(run, facts=facts), table, tables)
 
-    def _table(self, answerer: Answerer, examples: ExampleSet, parts: Path) -> pa.Table:
-        """A set's results table in the main process, nothing in the others, once all have asked their share."""
-        answers = ask(answerer, questions_of(examples), parts, self.team)
+        self.team.led(sealed)
+
+    def _begin(self) -> None:
+        run = fingerprint("evaluation", self.config, self.inputs)
+        self.folder.begin("evaluation", run, replace=self.allowed.replacing)
+
+    def _answers(self, answerer: Answerer, examples: ExampleSet, parts: Path) -> dict[int, Answer]:
+        """A set's answers, once all processes have asked their share."""
+        missing = self.allowed.missing
+        answers = ask(answerer, questions_of(examples), parts, self.team, allow_missing=missing)
         if answerer.for_priors is not None:
             blind, numbers = priors_of(examples)
-            answers = with_priors(answers, ask(answerer.for_priors, blind, parts / _PRIORS, self.team), numbers)
-        if not self.team.is_main:
-            return None
-        return answered_table(write_questions(examples, parts), examples.info.factors, answers, answerer.row)
+            priors = ask(answerer.for_priors, blind, parts / _PRIORS, self.team, allow_missing=missing)
+            answers = with_priors(answers, priors, numbers)
+        return answers
+
+    def _table(
+        self, answerer: Answerer, examples: ExampleSet, parts: Path, answers: Mapping[int, Answer], missing: Set[int]
+    ) -> pa.Table:
+        """A set's results table, without the questions that are missing in it, or in what stands beside it."""
+        there = {k: answer for k, answer in answers.items() if k not in missing}
+        return answered_table(write_questions(examples, parts), examples.info.factors, there, answerer.row)
 
     def _facts(
         self, answerer: Answerer, sets: Mapping[str, ExampleSet], left_out: Mapping[str, str]

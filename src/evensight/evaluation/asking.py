@@ -1,7 +1,8 @@
 """Asking one set, group by group, until every question has its answer in the journal.
 
-Groups are those of the questions in their order, whoever asks them and however often a run was stopped: group k is
-asked by process k mod n, and is asked again as a whole or not at all. So each answer is the same, to the bit, on
+Groups are those of the questions in their order, whoever asks them and however often a run was stopped: those that
+are left are dealt to the processes, and each is asked again as a whole or not at all. So each answer is the same,
+to the bit, on
 however many processes and after any kill, where the answerer is.
 """
 
@@ -64,15 +65,34 @@ def priors_of(examples: ExampleSet) -> tuple[Questions, list[int | None]]:
     return Questions(f"{examples.info.name} on black", len(keys), asked), of_example
 
 
-def ask(answerer: Answerer, questions: Questions, folder: Path, team: Processes) -> dict[int, Answer]:
+def ask(
+    answerer: Answerer, questions: Questions, folder: Path, team: Processes, *, allow_missing: bool = False
+) -> dict[int, Answer]:
     """Each question's answer, by its number; what the journal in the folder has isn't asked again.
+
+    Args:
+        answerer: Who is asked.
+        questions: What.
+        folder: The journal's.
+        team: The processes that ask.
+        allow_missing: Whether questions that were refused for good may stay without an answer: they have a fault.
 
     Raises:
         InputError: Some have no answer; the others are kept.
     """
     groups = _groups(questions.n, answerer.group_size)
-    left = team.led(lambda: _left(groups, read_journal(folder)))
-    mine = [groups[k] for k in left if k % team.n == team.rank]
+    left = team.led(lambda: _left(groups, read_journal(folder), allow_missing=allow_missing))
+    mine = [groups[k] for k in left[team.rank :: team.n]]
+    team.together(lambda: _ask_groups(answerer, questions, mine, folder, team))
+    found = read_journal(folder)
+    _check_all_answered(questions, found, allow_missing=allow_missing)
+    return found
+
+
+def _ask_groups(
+    answerer: Answerer, questions: Questions, mine: Sequence[range], folder: Path, team: Processes
+) -> None:
+    """Asks this process's groups, and writes each answer down as it comes."""
     with (
         progress(f"asking {questions.label}", questions.n // team.n, "questions") as advance,
         Journal(folder, team.rank) as journal,
@@ -82,19 +102,15 @@ def ask(answerer: Answerer, questions: Questions, folder: Path, team: Processes)
         for answers in _together(answerer.answers(asked), answerer.group_size):
             journal.append(answers)
             advance(len(answers))
-    team.wait()
-    found = read_journal(folder)
-    _check_all_answered(questions, found)
-    return found
 
 
 def _groups(n: int, size: int) -> list[range]:
     return [range(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-def _left(groups: Sequence[range], found: Mapping[int, Answer]) -> list[int]:
-    """The numbers of the groups in which an answer is missing."""
-    answered = {k for k, answer in found.items() if answer.fault is None}
+def _left(groups: Sequence[range], found: Mapping[int, Answer], *, allow_missing: bool) -> list[int]:
+    """The numbers of the groups in which an answer is missing that may still come."""
+    answered = {k for k, answer in found.items() if answer.fault is None or (allow_missing and answer.is_refused)}
     return [number for number, group in enumerate(groups) if not answered.issuperset(group)]
 
 
@@ -104,14 +120,18 @@ def _together(answers: Iterable[Answer], size: int) -> Iterator[list[Answer]]:
         yield group
 
 
-def _check_all_answered(questions: Questions, found: Mapping[int, Answer]) -> None:
-    faults = {k: found[k].fault if k in found else "it was never answered" for k in range(questions.n)}
-    left = {k: fault for k, fault in faults.items() if fault is not None}
+def _check_all_answered(questions: Questions, found: Mapping[int, Answer], *, allow_missing: bool) -> None:
+    never = Answer(0, "", fault="it was never answered")
+    left = {k: answer for k in range(questions.n) if (answer := found.get(k, never)).fault is not None}
+    if allow_missing:
+        left = {k: answer for k, answer in left.items() if not answer.is_refused}
     if left:
-        first, fault = next(iter(left.items()))
+        first, answer = next(iter(left.items()))
+        n_refused = sum(each.is_refused for each in left.values())
+        refused = f"; {n_refused:,} were refused for good: `--allow-missing` leaves these out" if n_refused else ""
         raise InputError(
             f"{len(left):,} of {questions.n:,} questions of `{questions.label}` have no answer (question {first}: "
-            f"{fault}); the others are kept: run the same command again to ask these alone"
+            f"{answer.fault}); the others are kept: run the same command again to ask these alone{refused}"
         )
 
 

@@ -17,7 +17,7 @@ import msgspec
 from evensight.models.answering import Answer
 
 FLUSH_S = 1.0
-"""The disk is asked to keep what was written at most so often: that much work a power cut can cost, a kill none."""
+"""So long after a write the disk is asked to keep it: a power cut costs that much work at most, a kill none."""
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(list[Answer])

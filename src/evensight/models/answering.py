@@ -78,6 +78,7 @@ class Answer:
         option_tokens: How many tokens each sum has.
         option_priors: The same sums for the question on a black image.
         fault: Why there is no answer: such a question is asked again.
+        is_refused: Whether it is a fault of the question: asked again it would be refused again.
     """
 
     index: int
@@ -86,6 +87,7 @@ class Answer:
     option_tokens: tuple[int, ...] | None = None
     option_priors: tuple[float, ...] | None = None
     fault: str | None = None
+    is_refused: bool = False
 
 
 class Answerer(Protocol):

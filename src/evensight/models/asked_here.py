@@ -92,7 +92,9 @@ class Here:
     def facts(self) -> Mapping[str, Any]:
         """What the model and its processor are, and what belongs in each row of the results."""
         hashes = self.loaded.hashes
+        model = self.loaded.model
         facts = {"model": hashes["model"], "processor": hashes["processor"]}
+        facts |= {"device": model.device.type, "dtype": str(model.dtype).removeprefix("torch.")}
         if self.way.scores:
             facts["options_share"] = "beginnings" if self._scorer.trees_are_exact else "prompts"
         return facts

@@ -1,6 +1,6 @@
 """Greedy answers behind prompts that have been read: the likeliest word, again and again, until all have ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,28 +8,31 @@ from torch import Tensor
 
 from evensight.models.continued import Prompts
 
-_CHANGING = (
-    "repetition_penalty",
-    "encoder_repetition_penalty",
-    "no_repeat_ngram_size",
-    "bad_words_ids",
-    "suppress_tokens",
-    "begin_suppress_tokens",
-    "sequence_bias",
-    "min_length",
-    "min_new_tokens",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "exponential_decay_length_penalty",
-    "guidance_scale",
-    "watermarking_config",
-)
-_NEUTRAL: tuple[Any, ...] = (None, 0, 1.0, [], {})
+_ONE: Sequence[Any] = (None, 1.0)
+_NONE: Sequence[Any] = (None, 0, [], {})
+_NEUTRAL: Mapping[str, Sequence[Any]] = {
+    "repetition_penalty": _ONE,
+    "encoder_repetition_penalty": _ONE,
+    "guidance_scale": _ONE,
+    "no_repeat_ngram_size": _NONE,
+    "encoder_no_repeat_ngram_size": _NONE,
+    "bad_words_ids": _NONE,
+    "suppress_tokens": _NONE,
+    "begin_suppress_tokens": _NONE,
+    "sequence_bias": _NONE,
+    "min_length": _NONE,
+    "min_new_tokens": _NONE,
+    "forced_bos_token_id": (None,),
+    "forced_eos_token_id": (None,),
+    "exponential_decay_length_penalty": (None,),
+    "watermarking_config": (None,),
+}
+"""The settings that change the words' scores, and the values with which they don't."""
 
 
 def is_plain(generation_config: Any) -> bool:
     """Whether a checkpoint's settings leave the words' scores as they are, so that greedy is just the likeliest."""
-    return all(getattr(generation_config, name, None) in _NEUTRAL for name in _CHANGING)
+    return all(getattr(generation_config, name, None) in values for name, values in _NEUTRAL.items())
 
 
 @torch.inference_mode()

@@ -121,7 +121,8 @@ def training_of(name: str, adapter: Path | None) -> RunManifest | None:
     folder = Path(name) if adapter is None else adapter
     for run in (folder, folder.parent):
         if (run / MANIFEST_NAME).is_file() and (run == folder or folder.name in ("adapter", "model")):
-            return RunFolder(run).manifest("finetune")
+            kind = read_json(run / MANIFEST_NAME, "run manifest").get("kind")
+            return RunFolder(run).manifest("finetune") if kind == "finetune" else None
     return None
 
 

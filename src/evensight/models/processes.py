@@ -69,6 +69,26 @@ class Processes:
         result: Value = self.shared(found)
         return result
 
+    def together(self, action: Callable[[], Value]) -> Value:
+        """What the action gives in each process, once all have done it.
+
+        Raises:
+            InputError: It did, in one of them; the first such error is the main process's, the others exit.
+        """
+        result: Any = None
+        error: str | None = None
+        try:
+            result = action()
+        except (InputError, OSError) as raised:
+            if self.n == 1:
+                raise
+            error = str(raised)
+        errors = [each for each in self.gathered(error) if each is not None]
+        if errors:
+            self.end(InputError(errors[0]))
+        found: Value = result
+        return found
+
     def end(self, error: Exception) -> None:
         """Ends all processes that call it, with the error in the main one.
 

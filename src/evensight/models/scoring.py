@@ -99,6 +99,8 @@ class Scorer:
             rows = self._in_rows(prompts, [AREAS, AREAS])
             try:
                 trees = self._in_trees(prompts, [AREAS, AREAS])
+            except torch.OutOfMemoryError:  # it says nothing of trees
+                raise
             except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError):
                 return False
             most = _TOLERANCE if prompts.logits.dtype == torch.float32 else _TOLERANCE_16

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from evensight.errors import InputError
 from evensight.models.answering import Way
-from evensight.models.servers.settings import ServerSettings, base_url
+from evensight.models.servers.settings import ServerSettings
 
 if TYPE_CHECKING:
     from evensight.models.servers.answerer import ServerAnswerer
@@ -24,9 +25,13 @@ class ModelAtServer:
 
     settings: ServerSettings
 
+    @cached_property
+    def _met(self) -> "ServerAnswerer":
+        return connect(self.settings)
+
     @property
     def config(self) -> Mapping[str, Any]:
-        """What its answers depend on beside the questions: not how fast it is asked, nor where if it has a name."""
+        """What its answers depend on beside the questions: not how fast it is asked, nor where."""
         settings = self.settings
         way = Way(settings.by, settings.max_new_tokens, settings.priors)
         extra = {"extra": dict(settings.extra)} if settings.extra else {}
@@ -44,11 +49,12 @@ class ModelAtServer:
 
     def answerer(self) -> "ServerAnswerer":
         """The server, met."""
-        return connect(self.settings)
+        return self._met
 
     @property
     def _name(self) -> str:
-        return self.settings.model or base_url(self.settings.url)
+        """What the server calls the model: where the user names none, the server has to be met to be known by it."""
+        return self.settings.model or str(self._met.facts["model"])
 
 
 def connect(settings: ServerSettings) -> "ServerAnswerer":

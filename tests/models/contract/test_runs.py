@@ -4,7 +4,7 @@ from pathlib import Path
 
 from evensight.annotations import AREAS, PAPER_GRID
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.evaluation.ask import evaluate_subject
+from evensight.evaluation.ask import Allowed, evaluate_subject
 from evensight.evaluation.results import read_results
 from evensight.models.answering import BOTH, Way
 from evensight.models.asked_here import ModelHere
@@ -32,7 +32,7 @@ def test_a_family_is_fine_tuned_and_asked(tiny: Tiny, tmp_path: Path) -> None:
     assert table["language"]["trained"] > 0
     assert table["vision"]["trained"] == table["projector"]["trained"] == 0
     subject = ModelHere(name, tmp_path / "run", 32, Way(BOTH))
-    asked = evaluate_subject(subject, examples, tmp_path / "asked", allow_trained_on=True)
+    asked = evaluate_subject(subject, examples, tmp_path / "asked", allowed=Allowed(trained_on=True))
     assert asked.facts["n"] == 81
     assert asked.facts["processor"] == tiny.loaded.hashes["processor"]
     results = read_results(tmp_path / "asked")

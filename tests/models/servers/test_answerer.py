@@ -383,6 +383,52 @@ def test_the_key_is_sent_and_shows_nowhere(
     assert SECRET not in "\n".join(shown) + caplog.text
 
 
+@pytest.mark.parametrize("where", ["greeting", "question", "redirect", "refusal"])
+def test_of_a_long_key_not_even_a_part_is_shown(
+    where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line is cut at 200 characters: what comes back is blotted before."""
+    long = "sk-" + "0123456789abcdef" * 10
+    monkeypatch.setenv("EVENSIGHT_API_KEY", long)
+    caplog.set_level(logging.DEBUG)
+    told = f"{'x' * 150} {long}".encode()
+    echo = {
+        "greeting": Say(200, told),
+        "question": Say(200, told),
+        "redirect": Say(302, b"", headers={"Location": f"https://elsewhere.test/{'y' * 150}/{long}"}),
+        "refusal": Say(400, told),
+    }[where]
+    with scripted(always(echo), greets=(lambda *_: echo) if where == "greeting" else None) as server:
+        shown = []
+        try:
+            shown += [repr(answer) for answer in answerer(server, retries=0).answers(questions(2))]
+        except ServerError as error:
+            shown += [str(error), repr(error)]
+    assert shown
+    assert "0123456789" not in "\n".join(shown) + caplog.text
+
+
+def test_refusals_are_told_apart_and_stop_nothing() -> None:
+    def behaviour(request: Request, _: int) -> Say:
+        return Say(400, {"error": "too many tokens"}) if colour(request)[:2] < "10" else right(request, 0)
+
+    with scripted(behaviour) as server:
+        found = {
+            answer.index: answer for answer in answerer(server, faults_in_a_row=3, in_flight=1).answers(questions(40))
+        }
+    assert len(found) == 40
+    assert all(found[k].is_refused and "too many tokens" in str(found[k].fault) for k in range(16))
+    assert all(found[k].fault is None for k in range(16, 40))
+
+
+@pytest.mark.parametrize("proxy", ["http://[half", "socks9://here:1", "not a url"])
+def test_a_proxy_that_is_none_is_one_line(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, proxy)
+    with pytest.raises(ServerError, match=r"proxy|can't be asked"):
+        connect(ServerSettings(url="http://elsewhere.test:1", model="m", retries=0, timeout_s=1))
+
+
 def test_without_a_key_none_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EVENSIGHT_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)

@@ -180,9 +180,7 @@ def test_what_does_not_keep_to_the_options_stays_as_it_came(raw: str) -> None:
         assert [answer.raw for answer in met(server, choice="auto").answers(asked)] == [raw]
 
 
-@pytest.mark.parametrize(
-    "refusal", [FREE, Say(400, {"error": "unknown field"}), Say(500), Say(body=completion("quince"))]
-)
+@pytest.mark.parametrize("refusal", [FREE, Say(400, {"error": "unknown field"}), Say(body=completion("quince"))])
 def test_a_server_without_a_way_answers_freely_unless_one_is_required(refusal: Say) -> None:
     def greets(request: Request, n: int) -> Say:
         return refusal if n else FREE
@@ -194,6 +192,17 @@ def test_a_server_without_a_way_answers_freely_unless_one_is_required(refusal: S
     assert asking.facts["choice"] == "free"
     with scripted(greets=greets) as server, pytest.raises(ServerError, match="none of structured_outputs, guided_ch"):
         met(server, choice="require", retries=0)
+
+
+def test_a_server_that_fails_has_not_said_that_it_can_t_hold_answers() -> None:
+    def greets(request: Request, n: int) -> Say:
+        return Say(500) if n else FREE
+
+    with (
+        scripted(greets=greets) as server,
+        pytest.raises(ServerError, match="can't be asked: the server answered 500"),
+    ):
+        met(server, choice="auto", retries=0)
 
 
 def test_what_the_server_says_of_itself_is_told() -> None:

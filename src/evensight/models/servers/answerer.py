@@ -93,16 +93,8 @@ class ServerAnswerer:
         Raises:
             ServerError: The server answers nothing, or too many questions in a row got no answer.
         """
-        n_in_a_row = 0
         with start_blocking_portal() as portal, portal.wrap_async_context_manager(self._desk()) as desk:
-            for answer in _as_they_come(portal, desk, iter(asked), self.settings.in_flight):
-                n_in_a_row = 0 if answer.fault is None else n_in_a_row + 1
-                yield answer
-                if n_in_a_row >= self.settings.faults_in_a_row:
-                    raise ServerError(
-                        f"`{self.base}` gave no answer to {n_in_a_row} questions in a row, at last: {answer.fault}; "
-                        "see that it runs, then run the same command again to go on"
-                    )
+            yield from _as_they_come(portal, desk, iter(asked), self.settings)
 
     @asynccontextmanager
     async def _desk(self) -> AsyncIterator["_Desk"]:
@@ -130,7 +122,8 @@ class _Desk:
         try:
             return await self._answer(question)
         except (Passing, Refused) as fault:
-            return Answer(question.index, "", fault=blotted(line(str(fault))))
+            refused = isinstance(fault, Refused)
+            return Answer(question.index, "", fault=line(blotted(str(fault))), is_refused=refused)
 
     async def _answer(self, question: "_Question") -> Answer:
         given, scorer = self.answerer, self.scorer
@@ -171,9 +164,41 @@ def _ready(asked: Asked) -> _Question:
     return _Question(asked.index, data_url(asked.image), asked.text, asked.options)
 
 
-def _as_they_come(portal: BlockingPortal, desk: _Desk, coming: Iterator[Asked], in_flight: int) -> Iterator[Answer]:
-    """The answers; a question is drawn for each that was answered, and more until there are enough or one came."""
+def _as_they_come(
+    portal: BlockingPortal, desk: _Desk, coming: Iterator[Asked], settings: ServerSettings
+) -> Iterator[Answer]:
+    """The answers; a question is drawn for each that was answered, and more until there are enough or one came.
+
+    However it stops, what was answered by then is handed out.
+    """
     done: SimpleQueue[Future[Answer]] = SimpleQueue()
+    try:
+        yield from _until_faults(_each(portal, desk, coming, settings.in_flight, done), desk, settings)
+    except (Exception, KeyboardInterrupt):
+        yield from _whole(done)
+        raise
+
+
+def _until_faults(answers: Iterator[Answer], desk: _Desk, settings: ServerSettings) -> Iterator[Answer]:
+    """The answers, until too many questions in a row got none; those that were refused say nothing of the server."""
+    n_in_a_row = 0
+    for answer in answers:
+        n_in_a_row = 0 if answer.fault is None else n_in_a_row + (not answer.is_refused)
+        yield answer
+        if n_in_a_row >= settings.faults_in_a_row:
+            raise ServerError(
+                f"`{desk.connection.base}` gave no answer to {n_in_a_row} questions in a row, at last: "
+                f"{answer.fault}; see that it runs, then run the same command again to go on"
+            )
+
+
+def _each(
+    portal: BlockingPortal,
+    desk: _Desk,
+    coming: Iterator[Asked],
+    in_flight: int,
+    done: "SimpleQueue[Future[Answer]]",
+) -> Iterator[Answer]:
     n_under_way = 0
     while True:
         for asked in islice(coming, in_flight - n_under_way):
@@ -186,9 +211,6 @@ def _as_they_come(portal: BlockingPortal, desk: _Desk, coming: Iterator[Asked], 
             return
         first = done.get()
         n_under_way -= 1
-        if (error := first.exception()) is not None:
-            yield from _whole(done)
-            raise error
         yield first.result()
 
 

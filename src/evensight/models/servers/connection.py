@@ -7,6 +7,7 @@ key is blotted out wherever it comes back.
 """
 
 import email.utils
+import logging
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +23,9 @@ import httpx2
 from evensight import __version__
 from evensight.models.servers.faults import Passing, Refused, ServerError, code, line, said
 from evensight.models.servers.settings import KEY_NAMES, Key, is_loopback
+
+for _library in ("httpcore2", "httpx2"):
+    logging.getLogger(_library).setLevel(logging.WARNING)  # they would log headers, in which a key may come back
 
 MOST_BYTES = 4 << 20
 """How long a server's answer may be."""
@@ -67,15 +71,15 @@ class Connection:
     async def _ask(self, url: str, content: bytes | None) -> bytes:
         method = "GET" if content is None else "POST"
         async with self.client.stream(method, url, content=content, headers=self.key.headers()) as response:
-            body = await _bounded(response)
+            body = self.key.blotted_bytes(await _bounded(response))  # before anything is read, cut or shown
         if response.status_code == HTTPStatus.OK:
             return body
-        raise self._refusal(response, self.key.blotted(body.decode("utf-8", "replace")).encode())
+        raise self._refusal(response, body)
 
     def _refusal(self, response: httpx2.Response, body: bytes) -> Exception:
         status = response.status_code
         if response.has_redirect_location:
-            place = self.key.blotted(_place(response))
+            place = _place(response, self.key)
             return ServerError(
                 f"`{self.base}` is redirected to {place}: refused; if you trust that, name it yourself"
             )
@@ -106,16 +110,29 @@ async def connected(base: str, key: Key, timeout_s: float, n_at_once: int) -> As
     """A connection to a server, for as long as the block runs.
 
     A proxy that the environment names is used, but not to reach this very machine.
+
+    Raises:
+        ServerError: The environment names a proxy that can't be used.
     """
-    async with httpx2.AsyncClient(
-        headers={"User-Agent": f"evensight/{__version__}", "Accept-Encoding": "identity", **_JSON},
-        timeout=None,  # the whole has a deadline
-        follow_redirects=False,
-        verify=_authorities(),
-        limits=httpx2.Limits(max_connections=n_at_once, max_keepalive_connections=n_at_once),
-        trust_env=not is_loopback(base),
-    ) as client:
+    async with _client(base, n_at_once) as client:
         yield Connection(base, key, timeout_s, client)
+
+
+def _client(base: str, n_at_once: int) -> httpx2.AsyncClient:
+    try:
+        return httpx2.AsyncClient(
+            headers={"User-Agent": f"evensight/{__version__}", "Accept-Encoding": "identity", **_JSON},
+            timeout=None,  # the whole has a deadline
+            follow_redirects=False,
+            verify=_authorities(),
+            limits=httpx2.Limits(max_connections=n_at_once, max_keepalive_connections=n_at_once),
+            trust_env=not is_loopback(base),
+        )
+    except (ValueError, httpx2.InvalidURL, ImportError) as error:
+        raise ServerError(
+            "the environment names a proxy that can't be used (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY): expected "
+            f"`http://HOST:PORT`, got one of which the client says {type(error).__name__}"
+        ) from error
 
 
 @cache
@@ -140,11 +157,11 @@ async def _bounded(response: httpx2.Response) -> bytes:
     return bytes(body)
 
 
-def _place(response: httpx2.Response) -> str:
+def _place(response: httpx2.Response, key: Key) -> str:
     """Where a redirect goes, without a name, a password or a query."""
     try:
         there = urlsplit(urljoin(str(response.url), response.headers["Location"]))
-        return f"`{line(f'{there.scheme}://{there.hostname}{there.path}')}`"
+        return f"`{line(key.blotted(f'{there.scheme}://{there.hostname}{there.path}'))}`"
     except ValueError:
         return "what is no URL"
 

@@ -110,7 +110,7 @@ class Greeting:
             held = replace(dialect, choice=way)
             try:
                 reply = await self._try(held, _UNLIKELY)
-            except (Refused, ServerError):
+            except Refused:  # whoever can't be reached, or fails, says nothing of what he can do
                 continue
             if held.unwrapped(reply.text, _UNLIKELY).strip() in _UNLIKELY:
                 return way

@@ -128,6 +128,11 @@ class Key:
         """
         return text.replace(self.secret, "[key]") if len(self.secret) >= _LEAST_SECRET_CHARS else text
 
+    def blotted_bytes(self, body: bytes) -> bytes:
+        """The bytes of an answer with `[key]` where the key stood."""
+        secret = self.secret.encode()
+        return body.replace(secret, b"[key]") if len(secret) >= _LEAST_SECRET_CHARS else body
+
 
 def key_for(url: str, environment: Mapping[str, str] | None = None) -> Key:
     """The key of the environment for this server.
