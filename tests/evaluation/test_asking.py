@@ -55,7 +55,7 @@ class Somebody:
 
     config: Mapping[str, Any] = field(default_factory=lambda: {"server": "made"})
     inputs: Mapping[str, str] = field(default_factory=lambda: {"model": "made"})
-    training: None = None
+    trainings: tuple[()] = ()
 
     def answerer(self) -> "Somebody":
         return self

@@ -34,7 +34,7 @@ def test_a_model_without_a_name_is_known_by_the_one_that_the_server_has() -> Non
         subject = at(server.base)
         assert subject.config["model"] == "tested"
         assert subject.inputs == {"model": "server:tested"}
-        assert subject.training is None
+        assert subject.trainings == ()
         assert subject.answerer().facts["model"] == "tested"
         assert sum(request.path == "/v1/models" for request in server.others) == 1
 

@@ -1,46 +1,42 @@
-"""The table of `docs/answers.md` is true, row by row."""
+"""The table of `docs/answers.md` is true, row by row, and so is that of answers which seem to say more."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-from composed_answers import COLORS, SIZES
-from evensight.annotations import AREAS
+from answer_tables import Rule, rules
 from evensight.questions import parse_answer
-from evensight.questions.relations import DIRECTIONS
-from evensight.questions.tasks import COLUMNS, COUNTS, ROWS, Question
+from evensight.questions.tasks import Question
 
-PAGE = (Path(__file__).parents[2] / "docs" / "answers.md").read_text(encoding="utf-8")
-OPTIONS = {
-    "areas": AREAS,
-    "columns": COLUMNS,
-    "rows": ROWS,
-    "directions": DIRECTIONS,
-    "counts": COUNTS,
-    "colors": COLORS,
-    "sheens": ("none", "matte", "glossy"),
-    "sizes": SIZES,
-}
-CHOICES = ("top left", "top right", "center")
-LABELLED = Question("absolute-position", "Where? A. top left B. top right C. center", CHOICES, "center")
-ROW = re.compile(r"^\| (?P<rule>.+?) \| (?P<options>\w+) \| (?P<answer>`.*`) \| (?P<read>[\w ]+) \|$", re.MULTILINE)
-RULES = [match.groups() for match in ROW.finditer(PAGE)]
+RULES = rules(Path(__file__).parents[2] / "docs" / "answers.md")
+DOUBTFUL = rules(Path(__file__).with_name("doubtful_answers.md"))
 
 
-def said(cell: str) -> str:
-    """A cell as the text that it stands for: `⏎` is a new line, `\\x08` and `\\u202e` are characters."""
-    text = cell[2:-2] if "```" in cell else cell[1:-1]
-    text = text.replace("⏎", "\n")
-    return re.sub(r"\\(?:x(\w\w)|u(\w{4}))", lambda match: chr(int(match[1] or match[2], 16)), text)
+def test_the_tables_have_their_rows() -> None:
+    assert len(RULES) >= 80
+    assert len(DOUBTFUL) >= 300
 
 
-def test_the_table_has_its_rows() -> None:
-    assert len(RULES) == PAGE.count("\n| ") - 1 >= 70  # but for its head
+@pytest.mark.parametrize("row", RULES, ids=[f"{k}" for k in range(len(RULES))])
+def test_each_rule_of_the_page_is_true(row: Rule) -> None:
+    assert parse_answer(row.answer, row.asked) == row.expected, row.rule
 
 
-@pytest.mark.parametrize(("rule", "options", "answer", "read"), RULES, ids=[f"{k}" for k in range(len(RULES))])
-def test_each_rule_of_the_page_is_true(rule: str, options: str, answer: str, read: str) -> None:
-    asked = LABELLED if options == "labelled" else OPTIONS[options]
-    expected = None if read == "invalid" else read
-    assert parse_answer(said(answer), asked) == expected, rule
+def test_answers_in_doubt_are_invalid_and_others_are_read() -> None:
+    assert [row for row in DOUBTFUL if parse_answer(row.answer, row.asked) != row.expected] == []
+
+
+def test_the_words_of_a_question_leave_doubt_where_it_is() -> None:
+    for row in DOUBTFUL:
+        assert not isinstance(row.asked, Question)
+        text = f"Where is the red star? Choose from [{', '.join(row.asked)}]."
+        question = Question("absolute-position", text, row.asked, row.asked[0])
+        assert parse_answer(row.answer, question) == row.expected, row
+
+
+@pytest.mark.parametrize("answer", ["The star is right.", "The red star is right", "It's right.", "It is right."])
+def test_a_side_is_said_of_what_was_asked_for(answer: str) -> None:
+    sides = ("left", "center", "right")
+    text = "Where is the red star? Choose from [left, center, right]."
+    assert parse_answer(answer, Question("column", text, sides, "left")) == "right"
+    assert parse_answer(answer.replace("star", "caption").replace("It", "That"), sides) is None

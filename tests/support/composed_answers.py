@@ -57,7 +57,9 @@ DENIALS = (
     "<answer>not {x}</answer>", "It is not <answer>{x}</answer>", "It is not \\boxed{{{x}}}",
     "\\boxed{{\\text{{not }}{x}}}", '{{"answer": "not {x}"}}', '{{"{x}": false}}', '{{"not": "{x}"}}',
     '{{"answer": null, "wrong": "{x}"}}', "far from {x}", "It lacks {x}", "hardly {x}", "barely {x}",
-    "{x} is impossible", "{x} would be a mistake",
+    "{x} is impossible", "{x} would be a mistake", "{x} is ruled out", "{x}: ruled out", "Ruled out: {x}",
+    "I have ruled out {x}.", "{x} has been crossed out", "There is zero chance that it is {x}", "{x}: zero",
+    "{x}, ruled out", "{x} was dismissed", "The trap: {x}",
 )  # fmt: skip
 DOUBTS = (
     "maybe {x}", "Perhaps {x}.", "possibly {x}", "probably {x}", "It might be {x}", "It could be {at}{x}.",
@@ -73,7 +75,12 @@ DOUBTS = (
     "one option is {x}", "as if {x}", "The options are {x}", "Choose from [{x}]", "possible answers: {x}",
     "Imagine it were {x}", "{x}, presumably", "apparently {x}", "seemingly {x}", "it tends to be {x}",
     "{x} should be considered", "ambiguous: {x}", "unclear, {x}", "It's hard to say, {x}",
-    "I cannot tell if it is {x}", "n/a, {x}", "unknown ({x})",
+    "I cannot tell if it is {x}", "n/a, {x}", "unknown ({x})", "All of them: {x}", "Every one of them, {x}",
+    "{x}, as all of them", "each of them: {x}", "{x}, least of all", "The least plausible is {x}",
+    "It would be {at}{x}", "That would be {at}{x}.", "It'd be {x}", "An answer cannot be given. {x}",
+    "{x}. It cannot be determined.", "{x}. It couldn't be told.", "No answer: {x}", "{x}, but no answer fits",
+    "{x} (confidence: 0.2)", "{x} with low confidence", "{x}, I hope", "a random pick: {x}", "{x}. Who knows.",
+    "{x} by default", "{x}, at best", "{x} 80 percent",
 )  # fmt: skip
 BOTH = (
     "{x} or {y}", "{x} and {y}", "{x}, {y}", "{x}/{y}", "{x} / {y}", "{x}; {y}", "{x} {y}", "{x}\n{y}",

@@ -17,6 +17,13 @@ class By(StrEnum):
     BOTH = "both"
 
 
+class Engine(StrEnum):
+    """What does the work."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class Choice(StrEnum):
     """Whether a server holds answers to the options."""
 
@@ -87,6 +94,12 @@ def evaluate(
     extra: Annotated[
         str | None, typer.Option(metavar="JSON", help="Further fields of each request to a server.")
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="What does the work: this process, or the workers of a Ray cluster.")
+    ] = Engine.LOCAL,
+    workers: Annotated[
+        int | None, typer.Option(help="How many workers of Ray hold the model; else one a GPU, or a core.", min=1)
+    ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave out questions that a server refuses for good; count them.")
     ] = False,
@@ -110,7 +123,7 @@ def evaluate(
     from evensight.models.answering import Way
     from evensight.models.hub import code_allowed
     from evensight.models.processes import processes
-    from evensight.models.subjects import model_at_server, model_here
+    from evensight.models.subjects import model_at_server, model_here, on_ray
     from evensight.progress import say
     from evensight.reports.scores import figure_lines
     from evensight.reports.tables import headline_table
@@ -126,8 +139,14 @@ def evaluate(
         if server is None:
             _refuse("belongs to `--server URL`", of_servers | {"--extra": extra, "--allow-missing": allow_missing})
             subject = model_here(model, adapter, batch_size or _BATCH_SIZE, way)
+            if engine is Engine.RAY:
+                subject = on_ray(subject, workers)
+            else:
+                _refuse("belongs to `--engine ray`", {"--workers": workers})
         else:
-            _refuse("is for a model that is loaded here", {"--batch-size": batch_size, "--allow-code": allow_code})
+            of_models = {"--batch-size": batch_size, "--allow-code": allow_code, "--workers": workers}
+            of_models["--engine"] = engine is Engine.RAY
+            _refuse("is for a model that is loaded here", of_models)
             given = {_FIELD[name]: value for name, value in of_servers.items() if value is not None}
             subject = model_at_server(server, model, adapter, way, given | {"extra": _fields(extra)})
         manifest = run(

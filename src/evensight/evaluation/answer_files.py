@@ -25,7 +25,7 @@ ID_COLUMNS = ("id", "question_id")
 ANSWER_COLUMNS = ("raw", "response", "prediction", "answer")
 """The same for the answers; "answer" comes last, for beside another of these it is the right one."""
 _RIGHT_ANSWERS = "answer"
-_OF_A_SET = ("options", "area", "box_xyxy_px")
+_OF_A_SET = ("options", "area", "box_xyxy_px", "slot")
 """What stands beside the right answers in a set's own rows."""
 _QUESTION = "question"
 _FORMATS = ".jsonl, .csv or .parquet"

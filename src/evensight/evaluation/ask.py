@@ -120,7 +120,7 @@ def evaluate_subject(
         team.led(lambda: stack.enter_context(run.folder.locked()))
         if not team.led(lambda: run.folder.is_done("evaluation", run.config, run.inputs)):
             if not allowed.trained_on:
-                team.led(lambda: check_not_trained_on(subject.training, examples))
+                team.led(lambda: check_not_trained_on(subject.trainings, examples))
             must = frozenset(controls or ())
             sets, left_out = team.together(lambda: _controls(examples, run.controls, must))
             run.ask(sets, left_out, begins)

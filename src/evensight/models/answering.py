@@ -1,6 +1,6 @@
 """What is put to a model and what comes back: the one shape that all who answer have, models here and servers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -132,8 +132,8 @@ class Subject(Protocol):
         """The hashes of what it is made of, by name."""
 
     @property
-    def training(self) -> RunManifest | None:
-        """The manifest of the run that trained it; None if none is known."""
+    def trainings(self) -> Sequence[RunManifest]:
+        """The manifests of the runs that trained it, as far as they are known."""
 
     def answerer(self) -> Answerer:
         """Whoever answers for it, ready to be asked."""

@@ -21,7 +21,7 @@ from evensight.errors import InputError
 from evensight.models.answering import OPTIONS, Answer, Asked, Way
 from evensight.models.continued import Prompts, on_device, read_prompts
 from evensight.models.cores import cores_left_for
-from evensight.models.identity import identify, training_of
+from evensight.models.identity import identify, trainings_of
 from evensight.models.loading import LoadedModel, load, merged, quiet_transformers
 from evensight.models.predict import Predictor, memory_explained
 from evensight.models.prompts import Prompter
@@ -60,9 +60,9 @@ class ModelHere:
         return identify(self.name, self.adapter)
 
     @property
-    def training(self) -> RunManifest | None:
-        """The manifest of the fine-tuning run that made the adapter or the model."""
-        return training_of(self.name, self.adapter)
+    def trainings(self) -> tuple[RunManifest, ...]:
+        """The manifests of the fine-tuning runs that made the adapter and the model beneath it."""
+        return trainings_of(self.name, self.adapter)
 
     def answerer(self) -> "Here":
         """The model, loaded, its adapter merged into it where that loses nothing."""
@@ -93,8 +93,10 @@ class Here:
         """What the model and its processor are, and what belongs in each row of the results."""
         hashes = self.loaded.hashes
         model = self.loaded.model
-        facts = {"model": hashes["model"], "processor": hashes["processor"]}
+        facts: dict[str, Any] = {"model": hashes["model"], "processor": hashes["processor"]}
         facts |= {"device": model.device.type, "dtype": str(model.dtype).removeprefix("torch.")}
+        if self.way.by != OPTIONS and self._predictor.overridden:
+            facts["generation_settings_overridden"] = {k: str(v) for k, v in self._predictor.overridden.items()}
         if self.way.scores:
             facts["options_share"] = "beginnings" if self._scorer.trees_are_exact else "prompts"
         return facts
@@ -129,8 +131,7 @@ class Here:
         """
         with quiet_transformers(), memory_explained(len(batch)):
             inputs = on_device(self.loaded.model, encoded)
-            goes_on = self.way.scores or self._predictor.can_go_on
-            prompts = read_prompts(self.loaded.model, inputs) if goes_on else None
+            prompts = read_prompts(self.loaded.model, inputs)
             scores = self._scores(batch, prompts) if self.way.scores else [()] * len(batch)
             said = self._predictor.behind(inputs, prompts) if self._generates(batch) else [""] * len(batch)
         return [self._answer(*each) for each in zip(batch, said, scores, strict=True)]

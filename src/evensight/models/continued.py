@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from evensight.models.image_embeddings import decoder
 from evensight.models.last_layer import LastLayer
 
 _SLIDING, _FULL = "sliding_attention", "full_attention"
+_without_cache: WeakSet[nn.Module] = WeakSet()
+"""The models that were found to keep no cache that others can go on from: they aren't tried again."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ class Continuation:
 
 def read_prompts(model: Any, batch: Mapping[str, Tensor]) -> Prompts | None:
     """Has a model read the prompts of a batch; None if it keeps no cache that others can go on from."""
+    if model in _without_cache:
+        return None
     seen: dict[str, Any] = {}
 
     def look(_module: nn.Module, _args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -135,6 +140,7 @@ def read_prompts(model: Any, batch: Mapping[str, Tensor]) -> Prompts | None:
         hook.remove()
     cache = getattr(out, "past_key_values", None)
     if not hasattr(cache, "reorder_cache") or not hasattr(cache, "layers"):
+        _without_cache.add(model)
         return None
     mask, positions = batch["attention_mask"], seen["position_ids"]
     last = torch.full_like(mask[:, :1], mask.shape[1] - 1)

@@ -8,31 +8,33 @@ from torch import Tensor
 
 from evensight.models.continued import Prompts
 
-_ONE: Sequence[Any] = (None, 1.0)
-_NONE: Sequence[Any] = (None, 0, [], {})
-_NEUTRAL: Mapping[str, Sequence[Any]] = {
-    "repetition_penalty": _ONE,
-    "encoder_repetition_penalty": _ONE,
-    "guidance_scale": _ONE,
-    "no_repeat_ngram_size": _NONE,
-    "encoder_no_repeat_ngram_size": _NONE,
-    "bad_words_ids": _NONE,
-    "suppress_tokens": _NONE,
-    "begin_suppress_tokens": _NONE,
-    "sequence_bias": _NONE,
-    "min_length": _NONE,
-    "min_new_tokens": _NONE,
-    "forced_bos_token_id": (None,),
-    "forced_eos_token_id": (None,),
-    "exponential_decay_length_penalty": (None,),
-    "watermarking_config": (None,),
+NEUTRAL: Mapping[str, Any] = {
+    "do_sample": False,
+    "num_beams": 1,
+    "repetition_penalty": 1.0,
+    "encoder_repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "encoder_no_repeat_ngram_size": 0,
+    "min_length": 0,
+    "min_new_tokens": 0,
+    "guidance_scale": 1.0,
+    "penalty_alpha": 0.0,
+    **dict.fromkeys(
+        (
+            *("bad_words_ids", "suppress_tokens", "begin_suppress_tokens", "sequence_bias", "force_words_ids"),
+            *("forced_bos_token_id", "forced_eos_token_id", "exponential_decay_length_penalty", "constraints"),
+            *("watermarking_config", "dola_layers", "stop_strings", "max_time"),
+        )
+    ),
 }
-"""The settings that change the words' scores, and the values with which they don't."""
+"""A checkpoint's settings that make other words than the likeliest, or end an answer elsewhere, each with the value
+at which it does nothing."""
 
 
-def is_plain(generation_config: Any) -> bool:
-    """Whether a checkpoint's settings leave the words' scores as they are, so that greedy is just the likeliest."""
-    return all(getattr(generation_config, name, None) in values for name, values in _NEUTRAL.items())
+def overridden(generation_config: Any) -> dict[str, Any]:
+    """A checkpoint's settings with which greedy would not be just the likeliest word; they are not followed."""
+    given = {name: getattr(generation_config, name, None) for name in NEUTRAL}
+    return {name: value for name, value in given.items() if value not in (None, NEUTRAL[name], [], {}, ())}
 
 
 @torch.inference_mode()

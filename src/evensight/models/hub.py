@@ -41,6 +41,11 @@ def code_allowed(allowed: bool) -> Iterator[None]:
         _code_allowed.reset(token)
 
 
+def is_code_allowed() -> bool:
+    """Whether the user allows code of checkpoints, under the rule above."""
+    return _code_allowed.get()
+
+
 def may_run_code(name: str, given: "HubId | None") -> bool:
     """Whether the user allows code of a checkpoint.
 

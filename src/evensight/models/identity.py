@@ -113,16 +113,35 @@ def adapter_folder(path: Path) -> Path:
     return path
 
 
-def training_of(name: str, adapter: Path | None) -> RunManifest | None:
-    """The manifest of the fine-tuning run that made an adapter or, where there is none, a model's folder.
+def trainings_of(name: str, adapter: Path | None) -> tuple[RunManifest, ...]:
+    """The manifests of the fine-tuning runs that made an adapter, the model beneath it, and what that was made of.
 
-    None where it isn't known: an adapter or a model that somebody has copied out of its run tells nothing.
+    An adapter or a model that somebody has copied out of its run, or merged, tells nothing.
     """
-    folder = Path(name) if adapter is None else adapter
-    for run in (folder, folder.parent):
-        if (run / MANIFEST_NAME).is_file() and (run == folder or folder.name in ("adapter", "model")):
-            kind = read_json(run / MANIFEST_NAME, "run manifest").get("kind")
-            return RunFolder(run).manifest("finetune") if kind == "finetune" else None
+    made_by = [None if adapter is None else _training_of(adapter), _training_of_model(name)]
+    found: dict[str, RunManifest] = {}
+    while made_by:
+        training = made_by.pop(0)
+        if training is None or training.fingerprint in found:
+            continue
+        found[training.fingerprint] = training
+        base = str(training.config.get("model"))
+        before = _training_of_model(base)
+        if before is not None and _hash_folder(Path(base)) == training.inputs.get("model"):
+            made_by.append(before)
+    return tuple(found.values())
+
+
+def _training_of_model(name: str) -> RunManifest | None:
+    return None if name == EMBEDDED else _training_of(Path(name))
+
+
+def _training_of(folder: Path) -> RunManifest | None:
+    """The manifest of the fine-tuning run that left a folder; None if it isn't known."""
+    for run in (folder, folder.parent) if folder.name in ("adapter", "model") else (folder,):
+        path = run / MANIFEST_NAME
+        if path.is_file() and read_json(path, "manifest").get("kind") == "finetune":
+            return RunFolder(run).manifest("finetune")
     return None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from PIL import Image
@@ -12,7 +13,7 @@ from torch import Tensor
 from evensight.errors import InputError
 from evensight.models.answering import MAX_NEW_TOKENS
 from evensight.models.continued import Prompts, on_device, read_prompts
-from evensight.models.greedy import greedy, is_plain
+from evensight.models.greedy import NEUTRAL, greedy, overridden
 from evensight.models.loading import LoadedModel, quiet_transformers
 from evensight.models.prompts import Prompter
 
@@ -24,8 +25,8 @@ class Predictor:
     Attributes:
         loaded: The model.
         max_new_tokens: How many tokens an answer may have.
-        steps_itself: Whether the words are taken here, one after the other, where that is the same as what
-            transformers' `generate` does and the model's cache can be continued; else that is called.
+        steps_itself: Whether the words are taken here, one after the other, where the model's cache can be continued;
+            else transformers' `generate` takes them, which gives the same.
     """
 
     loaded: LoadedModel
@@ -45,12 +46,12 @@ class Predictor:
         """
         batch = on_device(self.loaded.model, self._prompter.encode(images, texts))
         with quiet_transformers(), memory_explained(len(texts)):
-            return self.behind(batch, read_prompts(self.loaded.model, batch) if self.can_go_on else None)
+            return self.behind(batch, read_prompts(self.loaded.model, batch) if self.steps_itself else None)
 
-    @property
-    def can_go_on(self) -> bool:
-        """Whether an answer can be taken from prompts that have been read."""
-        return self.steps_itself and is_plain(self.loaded.model.generation_config)
+    @cached_property
+    def overridden(self) -> dict[str, Any]:
+        """The checkpoint's own settings that are not followed, for with them answers would not be greedy."""
+        return overridden(self.loaded.model.generation_config)
 
     def behind(self, batch: Mapping[str, Tensor], prompts: Prompts | None) -> list[str]:
         """The raw answers to a batch.
@@ -60,13 +61,12 @@ class Predictor:
             prompts: The same, read; None where they can't be continued.
         """
         prompter, n = self._prompter, self.max_new_tokens
-        if prompts is not None and self.can_go_on:
+        if prompts is not None and self.steps_itself:
             said = greedy(prompts, self._end_ids, prompter.pad_id, n)
         else:
             whole = self.loaded.model.generate(
                 **batch,
-                do_sample=False,
-                num_beams=1,
+                **{name: NEUTRAL[name] for name in self.overridden},
                 max_new_tokens=n,
                 eos_token_id=self._end_ids,
                 pad_token_id=prompter.pad_id,

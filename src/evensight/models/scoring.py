@@ -99,9 +99,9 @@ class Scorer:
             rows = self._in_rows(prompts, [AREAS, AREAS])
             try:
                 trees = self._in_trees(prompts, [AREAS, AREAS])
-            except torch.OutOfMemoryError:  # it says nothing of trees
-                raise
-            except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError):
+            except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError) as error:
+                if _is_lack_of_memory(error):  # which says nothing of trees
+                    raise
                 return False
             most = _TOLERANCE if prompts.logits.dtype == torch.float32 else _TOLERANCE_16
             return bool((torch.tensor(rows) - torch.tensor(trees)).abs().max() <= most)
@@ -164,6 +164,13 @@ class Scorer:
         ids = [row + [self._prompter.pad_id] * (longest - len(row)) for row in rows]
         there = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
         return torch.tensor(ids, device=device), torch.tensor(there, device=device)
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Whether a device's memory is too small; on a CPU torch has no class of its own for that."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        words in str(error) for words in ("out of memory", "can't allocate memory", "not enough memory")
+    )
 
 
 def _by_question(found: Tensor, options: Sequence[Sequence[str]]) -> list[list[float]]:

@@ -43,9 +43,9 @@ class ModelAtServer:
         return {"model": f"server:{self._name}"}
 
     @property
-    def training(self) -> None:
+    def trainings(self) -> tuple[()]:
         """Nothing is known of how it was trained."""
-        return
+        return ()
 
     def answerer(self) -> "ServerAnswerer":
         """The server, met."""

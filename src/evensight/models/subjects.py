@@ -28,6 +28,24 @@ def model_here(model: str | None, adapter: Path | None, batch_size: int, way: Wa
     return ModelHere(model, adapter, batch_size, way)
 
 
+def on_ray(subject: Subject, n_workers: int | None) -> Subject:
+    """A model that the workers of a Ray cluster are asked for, each of which holds it.
+
+    Args:
+        subject: What `model_here` gives.
+        n_workers: How many workers; None for as many as the cluster has GPUs, or without any, cores.
+
+    Raises:
+        InputError: Several processes are to ask.
+    """
+    from evensight.models.processes import processes
+    from evensight.models.ray_engine import OnRay
+
+    if processes().n > 1:
+        raise InputError("`--engine ray` shares the questions out by itself: leave out `accelerate launch`")
+    return OnRay(subject, n_workers)
+
+
 def model_at_server(url: str, model: str | None, adapter: Path | None, way: Way, more: Mapping[str, Any]) -> Subject:
     """A model that a server has; it isn't met yet.
 

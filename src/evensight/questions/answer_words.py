@@ -1,11 +1,13 @@
-"""The words by which an answer is read: what denies, what hedges, what takes back, what may stand beside a place.
+"""The words by which an answer is read: what denies, what hedges, what takes back.
 
-They are data, in lower case; `statements` and `mentions` say what each set does. A word that is in doubt stands in
-the set that makes an answer invalid. Two words that act as one are joined by `_` (`JOINED`).
+They are data, in lower case; `statements` and `doubts` say what each set does. A word that is in doubt stands in the
+set that makes an answer invalid. Two words that act as one are joined by `_` (`JOINED`). `neighbours` has the words
+that stand beside options.
 """
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
@@ -13,28 +15,27 @@ def _phrases(text: str) -> tuple[str, ...]:
     return tuple(f" {line.strip()} " for line in text.strip().splitlines())
 
 
-JOINED = {
-    tuple(pair.split("_")): pair
-    for pair in (
-        *("instead_of", "rather_than", "other_than", "opposed_to", "apart_from", "aside_from", "out_of"),
-        *("far_from", "away_from", "anything_but", "anywhere_but", "everything_but", "nothing_but", "all_but"),
-        "any_but",
-    )
-}
-"""Pairs of words that act as one."""
-
-SPLITTING_NEGATORS = frozenset(JOINED.values())
+SPLITTING_NEGATORS = words(
+    """instead_of rather_than other_than opposed_to apart_from aside_from out_of far_from away_from anything_but
+    anywhere_but everything_but nothing_but all_but any_but"""
+)
 """What denies that which comes after it, and not that which comes before."""
 
-NEGATORS = SPLITTING_NEGATORS | _words(
+_RULED_OUT = words("rule_out rules_out ruled_out ruling_out cross_out crossed_out crossing_out struck_out thrown_out")
+_OTHER_PAIRS = words("each_other")
+JOINED = {tuple(pair.split("_")): pair for pair in SPLITTING_NEGATORS | _RULED_OUT | _OTHER_PAIRS}
+"""Pairs of words that act as one."""
+
+_DENYING = words(
     """no not never nor neither none nothing nowhere without cannot isnt arent wasnt dont doesnt didnt cant couldnt
     wouldnt shouldnt wont aint non anti except excepting excluding excludes exclude excluded unlike outside
     beyond hardly barely scarcely rarely seldom lack lacks lacking absent missing avoid avoids avoiding avoided
-    ignore ignoring forget disregard minus"""
+    ignore ignoring forget disregard minus zero nil"""
 )
+NEGATORS = SPLITTING_NEGATORS | _RULED_OUT | _DENYING
 """What denies the options of its clause; so do words that end in "n't"."""
 
-RETRACTIONS = _words(
+RETRACTIONS = words(
     """wrong wrongly incorrect incorrectly false falsely untrue mistaken mistake mistakenly error erroneous nope
     nah wait oops sorry correction retract scratch unsure uncertain unclear undetermined indeterminate ambiguous
     unknown maybe perhaps possibly possible probably probable presumably guess guessing guessed impossible
@@ -43,7 +44,11 @@ RETRACTIONS = _words(
     inverted mirrored flipped alternatively alternative depends depending eg example instance versus vs refuse
     decline apologize apologise unidentifiable unanswerable swap swapped undecided unspecified irrelevant idk
     dunno hmm contrary unsupported unverified disagree deny denied denies reject rejected rejects eliminate
-    eliminated disproved lied joke joking kidding jk sarcastically ironically that's_right"""
+    eliminated disproved lied joke joking kidding jk sarcastically ironically that's_right
+    dismissed discarded discounted refuted contradicted implausible improbable inconceivable inaccurate invalid
+    disqualified negative misleading decoy trap distractor fake bogus random randomly arbitrary arbitrarily
+    placeholder nonsense tentative tentatively provisional provisionally speculate speculation speculative
+    speculatively hunch clue hope hopefully hoping"""
 )
 """What makes all that stands beside it doubtful."""
 
@@ -107,17 +112,42 @@ RETRACTING_PHRASES = _phrases(
     n or a
     e . g
     second thought
-    my mind"""
+    my mind
+    made it up
+    made that up
+    made this up
+    am lying
+    i'm lying
+    a lie
+    just testing
+    then again
+    who knows
+    beats me
+    be sure
+    be certain
+    not positive
+    not confident
+    not convinced
+    like hell
+    my foot
+    coin flip
+    toss up
+    bad answer
+    poor answer
+    no :
+    no ;"""
 )
 """The same in several words."""
 
-HEDGES = _words(
+HEDGES = words(
     """or might may could likely seemingly apparently somewhere partly partially mostly mainly primarily slightly
     somewhat almost nearly roughly approximately approx about around between halfway ish kinda sorta if unless
     whether formerly previously originally initially once usually often sometimes generally typically normally
     also said says say claim claims claimed claiming alleged allegedly asks ask asked asking quasi semi pseudo
     tends should until bet conceivably arguably want bordering another previous glance thought impression
-    extends extending stretches points pointing moving moves heading headed facing shadow reflection"""
+    extends extending stretches points pointing moving moves heading headed facing shadow reflection least every
+    each everywhere everything too included including chance
+    chances odds etc default synonym synonyms yesterday"""
 )
 """What leaves it open whether the options of its sentence are meant."""
 
@@ -132,6 +162,8 @@ HEDGING_PHRASES = _phrases(
     as though
     would have
     is it
+    is that
+    is this
     is the answer §
     can be §
     can be in
@@ -145,24 +177,29 @@ HEDGING_PHRASES = _phrases(
     both §
     both the §
     the other object
-    the other one"""
+    the other one
+    were it
+    had it
+    were there
+    had there
+    at a stretch
+    at best
+    at most
+    at first
+    last choice
+    second choice
+    last time
+    now and then
+    and more
+    and so on
+    among others"""
 )
 """The same in several words; § stands for an option."""
 
-NUMBER_UNITS = _words(
-    "of quarters thirds halves fifths dozen times hundred thousand million percent degrees can by option choice"
-)
-"""What follows a number that is not how many there are ("one of them", "three quarters", "one can see")."""
-
-ONE_OF = _words("the this that each which any every no some other")
-"""What stands before "one" where it is no number."""
-
-NUMBER_HEDGES = _words(
-    "least most more less fewer over under above below up minimum maximum min max dozen hundred half"
-)
+NUMBER_HEDGES = words("most more less fewer over under above below up minimum maximum min max dozen hundred half")
 """What makes a number a bound."""
 
-FOREIGN = _words(
+FOREIGN = words(
     """nein nicht kein keine keinen weder noch oder und ist sind das der dem des ein eine einer einem ich
     vielleicht mit auf oben unten rechts links mitte bild befindet pas ne ni oui ou et est le la les du au aux
     un une dans sur je peut jamais aucun aucune ce cette gauche droite haut bas milieu zona parte el los las al
@@ -174,57 +211,12 @@ FOREIGN = _words(
 )
 """Words of other languages that English doesn't have: a text with one of them is not read."""
 
-ARTICLES = _words("the a an this that these those my your its our his her their")
-FILLERS = ARTICLES | _words(
-    """very far extreme exact exactly precise precisely absolute dead direct directly immediate overall just only
-    simply clearly definitely certainly obviously indeed actually"""
-)
-"""What may stand between a place and the word that leads to it."""
-
-GOVERNORS = NEGATORS | _words(
-    """in at on to toward towards near within inside into onto is it's was were are be being been as located
-    situated positioned placed found seen visible shown lies lie lying sits sit sitting stands stand standing
-    appears appear looks seems resides rests resting occupies occupying fills filling hanging answer answers
-    option choice choose chose select selected pick picked conclusion result response prediction position
-    location area region so thus therefore hence and but that's object objects here there then yes ok okay sure
-    final correct best it or either"""
-)
-"""What may lead to a place: after any other word, as in "a third from the top", it is not what the answer names."""
-
-MEASURING = _words("of from part with for than relative compared which what where how")
-"""What leads to no place, though questions have it: "half of the top", "a third from the left"."""
-
-PLACE_NOUNS = _words(
-    """side part corner edge half third area region section portion quadrant hand zone cell position location place
-    end most square sector segment border boundary row column space spot point tile block direction"""
-)
-"""What a place may be called."""
-
-AFTER_PLACES = PLACE_NOUNS | _words(
-    """of in on at as and but because since with where when within inside from near next by relative for which that
-    though although while so against yet however instead not nor or either neither then thanks please again"""
-)
-"""What may follow a place: with any other word, as in "top shelf", it is the name of something else."""
-
-PREDICATES = _words("correct answer location position place option choice wrong it")
-"""What follows "is" where a place is said to be the answer ("top left is the answer"), not to be something else."""
-
-ADJECTIVES = _words(
-    """dark light bright deep pale vivid vibrant solid pure plain small large big tiny little tall short round
-    glossy matte shiny metallic colored coloured painted color colour shape size number count total category
-    same single lone nearest closest counted see show shows sees has have having with exactly only contain
-    contains just finish surface sheen one perfect regular simple pointed much significantly noticeably texture
-    red green blue yellow white black gray grey brown orange purple pink cyan magenta golden silver wooden metal
-    plastic old young open empty nearby classified identified described read reads named called"""
-)
-"""What may stand before an option that is no place."""
-
-VERDICTS = _words(
+VERDICTS = words(
     """it is that this it's that's actually oh well really at all but and the answer correct right true quite
     exactly so there i do think does be was am are case any of them these would did here in on located
     positioned situated found to a an which ok okay yes he she they we you has have been object"""
 )
 """With a negation, these words alone make a clause that takes back or denies what is beside it: "it is not"."""
 
-SPOILED = frozenset("≠¬❌✗✘✖🚫⛔👎☐☒")
-"""Signs that deny."""
+SPOILED = frozenset("≠¬❌✗✘✖🚫⛔👎☐☒‽؟¿")
+"""Signs that deny or ask."""

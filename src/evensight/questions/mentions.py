@@ -7,8 +7,10 @@ longer one the longest counts; a run of words for places that is no option ("top
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evensight.questions import answer_words
-from evensight.questions.option_names import HORIZONTAL, PLACE_WORDS, VERTICAL, OptionNames
+from evensight.questions import answer_words, neighbours
+from evensight.questions.open_answers import NUMBER_WORDS
+from evensight.questions.option_names import HORIZONTAL, PLACE_WORDS, VERTICAL, OptionNames, is_sign
+from evensight.questions.other_senses import is_no_place
 
 _JOINS = {("and",), ("and", "to", "the"), ("and", "on", "the"), ("and", "at", "the"), ("to", "the")}
 _BEFORE_LABELS = frozenset({"option", "choice", "letter", "number"})
@@ -17,47 +19,6 @@ _AFTER_LABELS = frozenset({"or", "and", "because", "since"})
 _TOTAL = ("total", "of")
 _NUMBER_SIGNS = frozenset("-~<>≥≤≈±+%°×#⁄$€£^")
 _FROM_AN_OBJECT = frozenset({"above", "below"})
-_RIGHT_AWAY = frozenset(
-    [
-        "next",
-        "beside",
-        "near",
-        "behind",
-        "here",
-        "there",
-        "now",
-        "away",
-        "answer",
-        "choice",
-        "one",
-        "thing",
-        "after",
-        "before",
-    ]
-)
-_LEFT_OUT = frozenset(["out", "over", "blank", "behind", "empty", "unanswered", "unsaid", "alone", "off", "open"])
-_HAVING = frozenset(
-    [
-        "has",
-        "have",
-        "had",
-        "having",
-        "nothing",
-        "nobody",
-        "who",
-        "never",
-        "are",
-        "were",
-        "it",
-        "he",
-        "she",
-        "they",
-        "we",
-        "just",
-    ]
-)
-_SAID_OF_WORDS = frozenset({"that's", "you're", "i'm", "all", "isn't", "wasn't", "doesn't"})
-_BEFORE_NOT = frozenset({"is", "was", "it's", "that's", "am", "are", "were"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +38,10 @@ class Mention:
     words: frozenset[str] = frozenset()
 
 
+Item = str | Mention
+"""A word, a sign, or a name of an option."""
+
+
 def mentions(words: Sequence[str], cased: Sequence[str], names: OptionNames) -> list[Mention]:
     """All names in a text, in order.
 
@@ -91,7 +56,7 @@ def mentions(words: Sequence[str], cased: Sequence[str], names: OptionNames) -> 
 
 def _places(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
     said = [
-        PLACE_WORDS[word] if word in PLACE_WORDS and not _is_no_place(words, k) else None
+        PLACE_WORDS[word] if word in PLACE_WORDS and not is_no_place(words, k, names.known) else None
         for k, word in enumerate(words)
     ]
     for start, end in _runs(words, said, names):
@@ -142,55 +107,39 @@ def _once(run: Sequence[str]) -> Sequence[str]:
     return run[:size]
 
 
-def _is_no_place(words: Sequence[str], k: int) -> bool:
-    """Whether a word for a place means something else here ("right next to", "has left", "on top of")."""
-    word, before, after = words[k], words[k - 1] if k else "", words[k + 1] if k + 1 < len(words) else ""
-    match word:
-        case "right":
-            in_the_middle = after in {"in", "at", "on"} and any(w in PLACE_WORDS for w in words[k + 2 : k + 4])
-            is_aside = is_affirmation(words, k) or after in _RIGHT_AWAY or words[k + 1 :] == ["on"]
-            return is_aside or (in_the_middle and before != "the")
-        case "left":
-            return after in _LEFT_OUT or before in _HAVING
-        case "top":
-            return before == "on" and after == "of"
-        case "center" | "centre" | "middle":
-            return tuple(words[k + 1 : k + 3]) in {("of", w) for w in ("attention", "gravity", "mass", "focus")}
-        case _:
-            return False
-
-
 def _may_lead(words: Sequence[str], start: int, names: OptionNames) -> bool:
     """Whether what stands before a place can lead to it."""
     k = start - 1
-    while k >= 0 and words[k] in answer_words.FILLERS:
+    while k >= 0 and words[k] in neighbours.FILLERS:
+        if words[start] in HORIZONTAL and words[k] in neighbours.POSSESSIVES:
+            return False
         k -= 1
     if k == start - 1 and words[k] == "to" and (k == 0 or is_sign(words[k - 1])):
         return False  # "to center" may be half of "top center"
-    if k < 0 or is_sign(words[k]) or words[k] in answer_words.GOVERNORS or words[k].endswith("n't"):
+    if k < 0 or is_sign(words[k]) or words[k] in neighbours.GOVERNORS or words[k].endswith("n't"):
         return True
     if words[k] in {"with", "for"}:
         return k > 0 and words[k - 1] in {"go", "going", "went"}
-    is_thing = words[k] in names.known and words[k] not in PLACE_WORDS and words[k] not in answer_words.MEASURING
+    is_thing = words[k] in names.known and words[k] not in PLACE_WORDS and words[k] not in neighbours.MEASURING
     return is_thing and k == start - 1 and words[start] != "left"  # "the star left" has gone
 
 
 def _may_follow(words: Sequence[str], end: int, run: Sequence[str]) -> bool:
     """Whether what stands after a place leaves it one."""
     k = end
-    while k < len(words) and words[k] in answer_words.PLACE_NOUNS:
+    while k < len(words) and words[k] in neighbours.PLACE_NOUNS:
         k += 1
-    if k == len(words) or is_sign(words[k]) or words[k] in answer_words.AFTER_PLACES:
+    if k == len(words) or is_sign(words[k]) or words[k] in neighbours.AFTER_PLACES:
         return True
-    if words[k] in answer_words.FILLERS and not _FROM_AN_OBJECT.isdisjoint(run):
+    if words[k] in neighbours.FILLERS and not _FROM_AN_OBJECT.isdisjoint(run):
         return True  # "below the plus"
     if words[k] in {"is", "isn't", "was"}:
-        return any(word in answer_words.PREDICATES for word in words[k + 1 : k + 3])
+        return any(word in neighbours.PREDICATES for word in words[k + 1 : k + 3])
     return words[k] in answer_words.SPLITTING_NEGATORS or words[k] in answer_words.RETRACTIONS
 
 
 def _named(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
-    """The names word by word; left out are those inside a longer one."""
+    """The names word by word, without those inside a longer one; where numbers are asked for, others are strays."""
     by_first: dict[str, list[tuple[str, ...]]] = {}
     for name in names.words:
         by_first.setdefault(name[0], []).append(name)
@@ -202,6 +151,8 @@ def _named(words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
             reached = end
             option = names.words[tuple(words[start:end])]
             yield Mention(start, end, option if _may_be_named(words, start, end, names) else None)
+        elif names.are_numbers and _is_number(word) and words[start + 1 : start + 2] != ["%"]:
+            yield Mention(start, start + 1, None)
 
 
 def _may_be_named(words: Sequence[str], start: int, end: int, names: OptionNames) -> bool:
@@ -211,15 +162,19 @@ def _may_be_named(words: Sequence[str], start: int, end: int, names: OptionNames
         return False
     if after == "of" and end - start == 1 and words[start] in answer_words.NEGATORS:
         return False  # "none of them"
-    if is_sign(before) or before.endswith("n't") or before in answer_words.GOVERNORS | answer_words.FILLERS:
+    if is_sign(before) or before.endswith("n't") or before in neighbours.GOVERNORS | neighbours.FILLERS:
         return True
-    return before in answer_words.ADJECTIVES or before in names.known or tuple(words[start - 2 : start]) == _TOTAL
+    return before in neighbours.ADJECTIVES or before in names.known or tuple(words[start - 2 : start]) == _TOTAL
+
+
+def _is_number(word: str) -> bool:
+    return word in NUMBER_WORDS or word == "zero" or word.replace(",", "").replace(".", "").isdigit()
 
 
 def _is_a_count(word: str, before: str, after: str) -> bool:
     if before in _NUMBER_SIGNS or after in _NUMBER_SIGNS or before in _BEFORE_LABELS:
         return False
-    return after not in answer_words.NUMBER_UNITS and not (word == "one" and before in answer_words.ONE_OF)
+    return after not in neighbours.NUMBER_UNITS and not (word == "one" and before in neighbours.ONE_OF)
 
 
 def _labelled(cased: Sequence[str], words: Sequence[str], names: OptionNames) -> Iterator[Mention]:
@@ -233,17 +188,3 @@ def _labelled(cased: Sequence[str], words: Sequence[str], names: OptionNames) ->
         is_set_off = leads and ends and (cased[k] != "a" or before in _BEFORE_LABELS or len(words) <= 3)
         if is_set_off or before in _BEFORE_LABELS:
             yield Mention(k, k + 1, names.labels[word])
-
-
-def is_sign(word: str) -> bool:
-    """Whether a token is no word and no number: it sets off a name on either side."""
-    return not word[0].isalnum()
-
-
-def is_affirmation(words: Sequence[str], k: int) -> bool:
-    """Whether the word at `k` is a "right" that says "true" ("that's right"), which leaves open what is."""
-    if words[k] != "right" or not k or (k + 1 < len(words) and not is_sign(words[k + 1])):
-        return False
-    if words[k - 2 : k] == ["you", "are"]:
-        return True
-    return words[k - 1] in _SAID_OF_WORDS or (words[k - 1] == "not" and k > 1 and words[k - 2] in _BEFORE_NOT)

@@ -55,6 +55,11 @@ def joined(words: Sequence[str]) -> list[str]:
     return found
 
 
+def is_sign(token: str) -> bool:
+    """Whether a token is no word and no number: it sets off a name on either side."""
+    return not token[0].isalnum()
+
+
 @dataclass(frozen=True, eq=False)
 class OptionNames:
     """How the options of a question may be called.
@@ -116,7 +121,7 @@ def _places(split: Mapping[str, tuple[str, ...]]) -> dict[frozenset[str], str]:
 
 
 def _by_words(split: Mapping[str, tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    word_of = {str(number): word for word, number in NUMBER_WORDS.items()}
+    word_of = {str(number): word for word, number in NUMBER_WORDS.items()} | {"0": "zero"}
     others: dict[tuple[str, ...], str] = {(word_of[option],): option for option in split if option in word_of}
     for one, other in (*_SAME, *(pair[::-1] for pair in _SAME)):
         others |= {

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evensight.questions import answer_words
-from evensight.questions.mentions import Mention, is_affirmation, mentions
+from evensight.questions.doubts import is_hedged, line_of, takes_back
+from evensight.questions.mentions import Item, Mention, mentions
 from evensight.questions.option_names import OptionNames
-
-Item = str | Mention
-"""A word, a sign, or a name of an option."""
+from evensight.questions.other_senses import is_affirmation
 
 _ENDS = frozenset(".!?\n")
 _PARTS = frozenset(",;()[]—") | frozenset(["but", "however", "yet", "though", "although", "whereas", "while"])
@@ -24,8 +23,6 @@ _MARKERS = (
     re.compile(r" (?:answer|assistant|response|prediction|conclusion|result) (?:: |= |is |would be )"),
 )
 _THEREFORE = re.compile(r" (?:therefore|thus|hence|in conclusion|in summary|so ,) ")
-_WEIGHED = re.compile(r" § (?:\) )?(?:: |= )?(?:[0-9]|n |f )| from (?:the )?§ to ")
-"""A number beside an option is its weight ("top left: 0.4"); "from left to right" is a way, no place."""
 _DANGLING = frozenset(["in", "on", "at", "the", "a", "an", "to", "of", "is", "be", "located", ":"])
 
 
@@ -47,27 +44,24 @@ def asserted_option(words: Sequence[str], cased: Sequence[str], names: OptionNam
         names: What the options may be called.
     """
     found = mentions(words, cased, names)
-    sentences = _sentences(list(_items(words, found)))
+    sentences = _sentences(list(_items(words, found, names)))
     part = _conclusion(sentences)
     said = [_reading(sentence, names) for sentence in part]
     spoken = [item for sentence in part for item in sentence]
-    if any(each.in_doubt for each in said) or _takes_back(spoken, names):
+    if any(each.in_doubt for each in said) or takes_back(spoken, names):
         return None
     return _decided([m for each in said for m in each.asserted], [m for each in said for m in each.denied], names)
 
 
-def _items(words: Sequence[str], found: Sequence[Mention]) -> Iterator[Item]:
+def _items(words: Sequence[str], found: Sequence[Mention], names: OptionNames) -> Iterator[Item]:
     """The text with each name as one item; of names in one place all stand there."""
+    said = ["that's_right" if is_affirmation(words, k, names.known) else word for k, word in enumerate(words)]
     end = 0
     for mention in found:
-        yield from (_word(words, k) for k in range(end, mention.start))
+        yield from said[end : mention.start]
         yield mention
         end = max(end, mention.end)
-    yield from (_word(words, k) for k in range(end, len(words)))
-
-
-def _word(words: Sequence[str], k: int) -> str:
-    return "that's_right" if is_affirmation(words, k) else words[k]
+    yield from said[end:]
 
 
 def _sentences(items: Sequence[Item]) -> list[list[Item]]:
@@ -81,7 +75,7 @@ def _sentences(items: Sequence[Item]) -> list[list[Item]]:
 
 def _conclusion(sentences: list[list[Item]]) -> list[list[Item]]:
     """From the first sentence that marks a final answer; else from the last "therefore"; else all."""
-    lines = [_line(sentence) for sentence in sentences]
+    lines = [line_of(sentence) for sentence in sentences]
     for marker in _MARKERS:
         marked = [k for k, line in enumerate(lines) if marker.search(line)]
         if marked:
@@ -91,25 +85,9 @@ def _conclusion(sentences: list[list[Item]]) -> list[list[Item]]:
     return rest if any(isinstance(item, Mention) for sentence in rest for item in sentence) else sentences
 
 
-def _line(items: Sequence[Item]) -> str:
-    """The items as a text in which § stands for a name, with a space around each."""
-    return f" {' '.join('§' if isinstance(item, Mention) else item for item in items)} "
-
-
-def _takes_back(items: Sequence[Item], names: OptionNames) -> bool:
-    words = {item for item in items if isinstance(item, str)}
-    if words & answer_words.RETRACTIONS:
-        return True
-    strange = (words & answer_words.FOREIGN) | {w for w in words if not w.isascii() and any(map(str.isalpha, w))}
-    if strange and strange - names.known:
-        return True
-    line = _line(items)
-    return any(phrase in line for phrase in answer_words.RETRACTING_PHRASES)
-
-
 def _reading(sentence: Sequence[Item], names: OptionNames) -> _Said:
     found = [item for item in sentence if isinstance(item, Mention)]
-    if sentence[:1] == ["or"] or (found and _is_hedged(sentence, names)):
+    if sentence[:1] == ["or"] or (found and is_hedged(sentence, names)):
         return _Said(in_doubt=True)
     asserted: list[Mention] = []
     denied: list[Mention] = []
@@ -127,18 +105,6 @@ def _reading(sentence: Sequence[Item], names: OptionNames) -> _Said:
 
 def _denies(word: str) -> bool:
     return word in answer_words.NEGATORS or word.endswith("n't")
-
-
-def _is_hedged(sentence: Sequence[Item], names: OptionNames) -> bool:
-    words = {item for item in sentence if isinstance(item, str)}
-    if words & answer_words.HEDGES or "?" in words:
-        return True
-    if names.are_numbers and words & answer_words.NUMBER_HEDGES:
-        return True
-    line = _line(sentence)
-    if _WEIGHED.search(line):
-        return True
-    return ("%" in words and " 100 % " not in line) or any(p in line for p in answer_words.HEDGING_PHRASES)
 
 
 def _clauses(sentence: Sequence[Item]) -> list[list[Item]]:

@@ -39,6 +39,8 @@ _FROM_LETTER = value_to_float()
 def questions(data: str) -> Task:
     """The questions of a stored set, asked with their pictures, greedily, with short answers.
 
+    All pictures of the set are in memory, as text in base64: inspect_ai takes its samples whole.
+
     Args:
         data: The folder of a stored set (`evensight generate`, `evensight photos make`, `evensight import`).
     """
