@@ -478,8 +478,8 @@ def page(found: Sequence[Found], *, is_gpu: bool, table: Path | None) -> str:
 
 _ON_CPU = "each training in a process of its own, the fastest of the rounds."
 _NO_BFLOAT16 = (
-    "This processor has no instructions for bfloat16, which is TRL's default precision, so *TRL, as its docs show it* "
-    "is slow here for a reason that a GPU, or a newer processor, doesn't have. The row to compare with is *TRL, "
+    "This processor has no instructions for bfloat16, which is TRL's default precision, so *TRL, as its docs show "
+    "it* is slow here for a reason that a GPU, or a newer processor, doesn't have. The row to compare with is *TRL, "
     "activations kept, in the others' precision*."
 )
 _ON_GPU = (
