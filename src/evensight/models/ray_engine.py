@@ -7,7 +7,7 @@ asked again; what has come is in the journal of the caller, who alone writes.
 
 import importlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -74,9 +74,9 @@ class OnRay:
         return self.subject.inputs
 
     @property
-    def training(self) -> RunManifest | None:
-        """The run that made it, if it is known."""
-        return self.subject.training
+    def trainings(self) -> Sequence[RunManifest]:
+        """The runs that trained it, as far as they are known."""
+        return self.subject.trainings
 
     def answerer(self) -> "RayAnswerer":
         """The workers, the model loaded in each.
