@@ -12,7 +12,19 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "evensight"
 FLOORS = (
-    ("errors", "caches", "annotations", "statistics", "runs", "progress", "settings", "randomness", "memory", "png"),
+    (
+        "errors",
+        "caches",
+        "annotations",
+        "statistics",
+        "runs",
+        "progress",
+        "settings",
+        "randomness",
+        "memory",
+        "png",
+        "yaml_files",
+    ),
     ("coco", "pictures"),
     ("scenes", "photos", "downloads", "questions"),
     ("datasets",),

@@ -10,7 +10,13 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something given by the user can't be used; the message is one line that says what to do."""
+    """Something given by the user can't be used; the message is one line that says what to do.
+
+    Names and values in it may be anybody's: what can't be printed is in it as Python would write it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 def one_of(what: str, value: object, choices: Iterable[str], hint: str = "") -> InputError:

@@ -3,7 +3,6 @@
 `EVENSIGHT_FUZZ=10000` makes as many folders, others each time (`make fuzz`).
 """
 
-import os
 import shutil
 from collections import Counter
 from io import BytesIO
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -22,21 +21,18 @@ from evensight.datasets.photo_examples import PhotoExamples
 from evensight.errors import InputError
 from evensight.pictures.checks import check_pictures
 from evensight.pictures.files import FAULTS
+from fuzzing import cases, check_line, n_cases
 from made_photos import asked_of
 from troubled_folders import SOUND, SPLIT, Troubled, opened_outside, troubled, watched, write_troubled
 
-N_FOLDERS = int(os.environ.get("EVENSIGHT_FUZZ") or 300)
+N_FOLDERS = n_cases(300)
 
 
 def test_no_trouble_is_unexpected_and_nothing_outside_is_opened(tmp_path: Path) -> None:
     seen: Counter[str] = Counter()
     use(write_troubled(SOUND, tmp_path / "sound"), with_segmentations=True)  # imports open files of their own
 
-    @settings(
-        max_examples=N_FOLDERS,
-        derandomize="EVENSIGHT_FUZZ" not in os.environ,
-        suppress_health_check=list(HealthCheck),
-    )
+    @cases(300)
     @given(troubled(), st.booleans())
     def look(made: Troubled, with_segmentations: bool) -> None:
         root = write_troubled(made, tmp_path / "made")
@@ -74,10 +70,6 @@ def use(root: Path, with_segmentations: bool) -> Counter[str]:
         check_examples(examples, split)
         used["asked"] += 1
     return used + look_at(split)
-
-
-def check_line(error: Exception) -> None:
-    assert str(error).isprintable(), str(error)
 
 
 def check_split(split: CocoSplit) -> None:

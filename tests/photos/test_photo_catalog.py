@@ -57,11 +57,13 @@ def test_a_design_of_ones_own(tmp_path: Path) -> None:
         ("draw: {balance: area, n: 4}", "exclude one another"),
         ("scenes: {design: civet-train, photo_share: 1.0}", "photo_share"),
         ("orientation: up", "orientation"),
+        ("name: mine", "the key `name` is there twice"),
     ],
 )
 def test_what_is_wrong_with_a_design_is_said_in_one_line(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(f"name: mine\nphotos: val2017\n{line}\n")
+    photos = "" if line.startswith("photos") else "photos: val2017\n"
+    path.write_text(f"name: mine\n{photos}{line}\n")
     with pytest.raises(InputError, match=message) as caught:
         photo_design(str(path))
     assert "\n" not in str(caught.value)

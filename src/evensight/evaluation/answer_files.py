@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evensight.errors import InputError, printable
+from evensight.errors import InputError
 from evensight.runs import one_line
 
 ID_COLUMNS = ("id", "question_id")
@@ -86,7 +86,7 @@ def read_answers(path: Path, id_column: str | None = None, answer_column: str | 
 def some(names: Sequence[str], what: str) -> str:
     """The first of some names, and how many more there are: "the id `a` and 3 more"."""
     more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-    return f"the {what} `{printable(names[0])}`{more}"
+    return f"the {what} `{names[0]}`{more}"
 
 
 def _answers(
@@ -167,7 +167,7 @@ def _column(columns: Sequence[str], wanted: str | None, usual: Sequence[str], wh
     found = next((name for name in ((wanted,) if wanted else usual) if name in columns), None)
     if found is None:
         names = f"`{wanted}`" if wanted else f"one of {', '.join(usual)}"
-        got = printable(", ".join(columns)) or "none"
+        got = ", ".join(columns) or "none"
         raise InputError(f"`{path}` has no column of {what}: expected {names}, got {got}")
     return found
 
@@ -194,7 +194,7 @@ def _twice(names: Iterable[str]) -> list[str]:
 
 def _id(value: Any, k: int, path: Path) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        got = printable(one_line(ValueError(value)))
+        got = one_line(ValueError(value))
         raise InputError(f"`{path}` has no id in row {k + 1}: expected the id of a question, got `{got}`")
     return str(value)
 

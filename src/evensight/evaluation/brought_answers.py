@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from evensight.datasets.examples import ExampleSet
-from evensight.errors import InputError, printable
+from evensight.errors import InputError
 from evensight.evaluation.answer_files import BroughtAnswers, some
 from evensight.evaluation.results import Results, result_row, schema
 from evensight.runs import RunManifest, hash_file, hash_json
@@ -71,7 +71,7 @@ def _check(answers: BroughtAnswers, texts: Mapping[str, str], set_name: str) -> 
     if len(unknown) == len(answers.ids):
         raise InputError(
             f"`{answers.path}` answers another set than `{set_name}`: none of its ids is there, "
-            f"such as `{printable(unknown[0])}`; expected ids such as `{next(iter(texts), '')}`"
+            f"such as `{unknown[0]}`; expected ids such as `{next(iter(texts), '')}`"
         )
     if unknown:
         raise InputError(
@@ -81,6 +81,6 @@ def _check(answers: BroughtAnswers, texts: Mapping[str, str], set_name: str) -> 
     others = [name for name, text in answers.questions.items() if text != texts[name]]
     if others:
         raise InputError(
-            f"`{answers.path}` answers another set than `{set_name}`: the question `{printable(others[0])}` has "
+            f"`{answers.path}` answers another set than `{set_name}`: the question `{others[0]}` has "
             "another text there"
         )

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evensight.errors import InputError, printable
+from evensight.errors import InputError
 from evensight.runs import atomic_file, one_line
 
 _EXPECTED = "expected a log of inspect_ai (.json or .eval) or of lmms-eval's `--log_samples` (.jsonl)"
@@ -142,9 +142,7 @@ def _text(value: object) -> str:
 def _refuse_twice(path: Path, ids: Iterable[str]) -> None:
     for id_, n in Counter(ids).items():
         if n > 1:
-            raise InputError(
-                f"`{path}` has {n} answers to `{printable(id_)}`: expected one a question (one epoch, one repeat)"
-            )
+            raise InputError(f"`{path}` has {n} answers to `{id_}`: expected one a question (one epoch, one repeat)")
 
 
 _READERS = {".jsonl": _lmms_eval, ".json": _inspect_json, ".eval": _inspect_eval}

@@ -13,11 +13,9 @@
 The files of `shipped/` are the designs that evensight knows by name.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from evensight.annotations import PAPER_GRID, Grid
@@ -28,6 +26,7 @@ from evensight.photos.rules import Rule
 from evensight.pictures.decoding import Orientation
 from evensight.runs import one_line
 from evensight.settings import checked
+from evensight.yaml_files import read_yaml
 
 SHIPPED = Path(__file__).parent / "shipped"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -142,23 +141,12 @@ def photo_design(name: str) -> PhotoDesign | None:
     """The design of photographs of that name or in that YAML file; None if it is a design of something else.
 
     Raises:
-        InputError: It is a design of photographs with something wrong in it.
+        InputError: It can't be read, or it is a design of photographs with something wrong in it.
     """
     shipped = name in photo_names()
     path = next(SHIPPED.glob(f"*_{name}.yaml")) if shipped else Path(name)
-    if not shipped and path.suffix not in (".yaml", ".yml"):
+    if not shipped and (path.suffix not in (".yaml", ".yml") or not path.exists()):
         return None
-    content = _content(path)
-    if content is None:
-        return None
-    return checked(PhotoDesign, content, f"the design `{name if shipped else path}`")
-
-
-def _content(path: Path) -> Mapping[str, Any] | None:
-    """What a YAML file holds, if that is a design of photographs; what else is wrong with it others say."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
-        return None
-    is_ours = isinstance(content, dict) and "photos" in content and all(isinstance(key, str) for key in content)
-    return content if is_ours else None
+    where = f"the design `{name if shipped else path}`"
+    content = read_yaml(path, where, PhotoDesign.model_fields, instead=f"one of {', '.join(photo_names())}")
+    return checked(PhotoDesign, content, where) if "photos" in content else None

@@ -12,24 +12,22 @@ vary; the cell is crossed with all of it, unless a part or a selection names cel
 """
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
-from typing_extensions import override
 
 from evensight.annotations import AREAS, PAPER_GRID, Cell, Grid
 from evensight.errors import InputError, one_of
-from evensight.runs import one_line
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import CELL, Design, Placed, Product, Selection, Union, cells_crossed, hold_out
 from evensight.scenes.factors import FACTORS, MAX_REPLICATE, Color, Factor, factor, quoted
 from evensight.scenes.placement import PLACEMENTS
 from evensight.scenes.pools import NO_POOLS, Pools
 from evensight.settings import checked
+from evensight.yaml_files import read_yaml
 
 SHIPPED = Path(__file__).parent / "shipped"
 ALL = "all"
@@ -95,7 +93,13 @@ def design(name: str, seed: int = 0, pools: Pools = NO_POOLS, part: str | None =
     Raises:
         InputError: There is no such design, or it can't be.
     """
-    return build(design_file(name), seed, pools, part)
+    file = design_file(name)
+    try:
+        return build(file, seed, pools, part)
+    except InputError as error:
+        if name in names():
+            raise
+        raise InputError(f"`{name}`: {error}") from error
 
 
 def design_file(name: str) -> DesignFile:
@@ -151,28 +155,9 @@ def built_again(source: Mapping[str, Any], seed: int) -> SceneDesign:
     return build(checked(DesignFile, source["file"], "the design's source"), seed, NO_POOLS, source.get("part"))
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that is there twice is an error: the first one's values would be lost unseen."""
-
-    @override
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"the key `{twice}` is there twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 @lru_cache(maxsize=64)
 def _read(path: Path, where: str) -> DesignFile:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
-    except FileNotFoundError as error:
-        raise InputError(f"{where} is not there: expected a YAML file, or one of {', '.join(names())}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"{where} can't be read as YAML: {one_line(error)}") from error
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise InputError(f"{where} is not a mapping: expected {', '.join(DesignFile.model_fields)}")
+    content = read_yaml(path, where, DesignFile.model_fields, instead=f"one of {', '.join(names())}")
     return checked(DesignFile, content, where)
 
 

@@ -14,12 +14,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from evensight.errors import InputError
-from evensight.runs import one_line
 from evensight.settings import checked
+from evensight.yaml_files import read_yaml
 
 
 def _folder_name(name: str) -> str:
@@ -99,17 +97,8 @@ def read_study(path: Path, overrides: dict[str, Any] | None = None) -> Study:
     """
     if not path.is_file() and (SHIPPED / f"{path.name}.yaml").exists() and path.parent == Path():
         path = SHIPPED / f"{path.name}.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        shipped = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
-        raise InputError(
-            f"the study `{path}` is not there: expected a YAML file, or one that is shipped: {shipped}"
-        ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"the study `{path}` can't be read as YAML: {one_line(error)}") from error
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise InputError(f"the study `{path}` is not a mapping: expected {', '.join(Study.model_fields)}")
+    shipped = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
+    content = read_yaml(path, f"the study `{path}`", Study.model_fields, instead=f"one that is shipped: {shipped}")
     return checked(Study, {**content, **(overrides or {})}, f"the study `{path}`")
 
 
