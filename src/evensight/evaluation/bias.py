@@ -87,7 +87,8 @@ def _to_usual(results: Results) -> Effect | None:
     index = {area: k for k, area in enumerate(AREAS)}
     asked = zip(results.column("answer"), results.column("parsed"), usual, strict=True)
     valid = np.array([[index[name] for name in each] for each in asked if each[1] in index], dtype=np.int64)
-    return usual_place_pull(*valid.reshape(-1, 3).T, _rng())
+    right, given, place = valid.reshape(-1, 3).T
+    return usual_place_pull(right, given, place, _rng())
 
 
 def slot_bias(results: Results) -> SlotBias | None:
