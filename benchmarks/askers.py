@@ -26,7 +26,7 @@ from evensight.datasets.examples import Example, ExampleSet
 from evensight.evaluation import ask
 from evensight.evaluation.ask import evaluate_subject
 from evensight.evaluation.journal import Journal
-from evensight.models import continued
+from evensight.models import asked_here, continued
 from evensight.models.answering import BOTH, GENERATION, MAX_NEW_TOKENS, OPTIONS, Way
 from evensight.models.asked_here import Here, ModelHere
 from evensight.models.continued import on_device, read_prompts
@@ -116,7 +116,9 @@ def _way(way: str, elsewhere: dict[str, float]) -> Callable[[Work, int], float |
         BOTH_WAYS: partial(ours, way=Way(BOTH, priors=False)),
         WITHOUT_TREES: partial(ours, way=alone, changed=[patch.object(Scorer, "trees_are_exact", new=False)]),
         WITHOUT_LAST: partial(ours, way=alone, changed=[patch.object(continued, "LastLayer", lambda: no_last)]),
-        WITHOUT_STEPS: partial(ours, way=Way(GENERATION), changed=[patch.object(Predictor, "can_go_on", new=False)]),
+        WITHOUT_STEPS: partial(
+            ours, way=Way(GENERATION), changed=[patch.object(asked_here, "read_prompts", lambda *_: None)]
+        ),
     }
     return ways[way]
 

@@ -33,6 +33,13 @@ def baselines(results: Results) -> dict[str, Beside]:
     }
 
 
+def usual_places(results: Results) -> Sequence[str] | None:
+    """Where things of each question's category usually are; None where that isn't known."""
+    if not results.of_photos or results.prior is None or not asks_for_areas(results):
+        return None
+    return _guesses(results, results.prior).get(CATEGORY)
+
+
 def asks_for_areas(results: Results) -> bool:
     """Whether each of the questions has the nine areas for options, and there is one."""
     options = set(map(frozenset, results.column("options")))

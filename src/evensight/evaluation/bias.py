@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evensight.annotations import AREAS
+from evensight.evaluation.baselines import usual_places
 from evensight.evaluation.results import Results
 from evensight.statistics import (
     AnswerBias,
@@ -19,6 +20,7 @@ from evensight.statistics import (
     centrality,
     displacements,
     pull,
+    usual_place_pull,
 )
 
 _RIGHT = np.tile(np.arange(3), 3)
@@ -35,6 +37,8 @@ class PlaceBias:
         to_center: How much nearer to the centre wrong answers are than right ones, in areas; below 0 for the edges.
         to_right: How much further right, in areas.
         down: How much further down, in areas.
+        to_usual: How much oftener than by chance they are where things of the category usually are; None where that
+            isn't known.
     """
 
     answers: AnswerBias
@@ -42,6 +46,7 @@ class PlaceBias:
     to_center: Effect
     to_right: Effect
     down: Effect
+    to_usual: Effect | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,19 @@ def place_bias(results: Results) -> PlaceBias | None:
         pull(table, centrality(), _rng()),
         pull(table, _RIGHT, _rng()),
         pull(table, _DOWN, _rng()),
+        _to_usual(results),
     )
+
+
+def _to_usual(results: Results) -> Effect | None:
+    usual = usual_places(results)
+    if usual is None:
+        return None
+    index = {area: k for k, area in enumerate(AREAS)}
+    asked = zip(results.column("answer"), results.column("parsed"), usual, strict=True)
+    valid = np.array([[index[name] for name in each] for each in asked if each[1] in index], dtype=np.int64)
+    right, given, place = valid.reshape(-1, 3).T
+    return usual_place_pull(right, given, place, _rng())
 
 
 def slot_bias(results: Results) -> SlotBias | None:

@@ -39,6 +39,7 @@ from evensight.statistics.reliance import PriorReliance, prior_reliance
 from evensight.statistics.seeds import SeedsEstimate, mean_over_seeds, seeds_accuracy, seeds_difference
 from evensight.statistics.spreads import spread, true_spread, true_spread_interval
 from evensight.statistics.uniformity import WorstCell, uniformity_test, worst_cell
+from evensight.statistics.usual_places import usual_place_pull
 
 __all__ = [
     "ALPHA",
@@ -102,5 +103,6 @@ __all__ = [
     "true_spread",
     "true_spread_interval",
     "uniformity_test",
+    "usual_place_pull",
     "worst_cell",
 ]
