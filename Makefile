@@ -34,8 +34,10 @@ format: $(READY)  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-fuzz: $(READY)  ## 10,000 made folders of photographs with arbitrary trouble (about 6 minutes)
-	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 $(BIN)/python -m pytest tests/photos/test_fuzz.py
+FUZZED := tests/photos/test_fuzz.py tests/test_written_fuzz.py tests/exchange/test_civet_fuzz.py tests/exchange/test_answers.py \
+	tests/evaluation/test_results_fuzz.py
+fuzz: $(READY)  ## 10,000 cases each of trouble in photographs, CIVET folders, designs, studies, results, logs (about 40 minutes)
+	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 $(BIN)/python -m pytest $(FUZZED)
 
 families: $(READY)  ## a model of each family learns left from right (about 3 minutes)
 	HF_HUB_OFFLINE=1 EVENSIGHT_FAMILIES=1 $(BIN)/python -m pytest -s tests/models/contract/test_left_and_right.py

@@ -262,6 +262,8 @@ class RunFolder:
         """
         for name, expected in manifest.files.items():
             path = self.path / name
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise InputError(f"`{self.manifest_path}` lists `{name}`, which isn't in its folder; make it again")
             if not path.is_file():
                 raise InputError(f"`{path}` is not there, but the manifest beside it lists it; make it again")
             if hash_file(path) != expected:

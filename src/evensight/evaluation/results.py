@@ -30,6 +30,7 @@ from evensight.datasets.priors import Prior
 from evensight.errors import InputError
 from evensight.evaluation.answered import read_begun
 from evensight.evaluation.rows import result_row, schema
+from evensight.evaluation.table_checks import checked_table
 from evensight.questions.parsing import Outcome
 from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, one_line
 
@@ -149,24 +150,32 @@ def read_results(path: Path, *, partial: bool = False) -> Results:
     manifest = folder.manifest("evaluation")
     folder.check_files(manifest)
     try:
-        expected = schema(tuple(manifest.facts["factors"]))
-        table = pq.read_table(path / RESULTS_NAME)
-        results = Results(path, manifest, table, _read_controls(path, manifest))
-        missing = sorted(set(expected.names) - set(table.column_names))
-        is_off_grid = not missing and any(not _is_on(results.grid, *at) for at in results.places())
+        results = _opened(path, manifest)
         is_named = bool(results.set_name)
         _ = results.prior, results.controls_left_out
+    except InputError as error:
+        raise InputError(f"`{path}` can't be used: {error}") from error
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
-        if isinstance(error, InputError):
-            raise InputError(f"`{path}` can't be used: {error}") from error
         raise InputError(f"`{path / RESULTS_NAME}` can't be read: {one_line(error)}") from error
-    if missing:
-        raise InputError(f"`{path / RESULTS_NAME}` lacks the columns {', '.join(missing)}")
-    if is_off_grid or not is_named:
-        raise InputError(f"`{path / MANIFEST_NAME}` names no set, or a grid that doesn't hold its questions' cells")
-    for name, control in results.controls.items():
-        _check_control(results, name, control, expected)
+    if not is_named:
+        raise InputError(f"`{path / MANIFEST_NAME}` names no set")
     return results
+
+
+def _opened(path: Path, manifest: RunManifest) -> Results:
+    """The tables that a manifest lists, checked."""
+    facts = manifest.facts
+    expected, grid = schema(tuple(facts["factors"])), Grid(*facts["grid"])
+    table = checked_table(pq.read_table(path / RESULTS_NAME), expected, grid, path / RESULTS_NAME)
+    if len(table) not in (facts["n"], facts["n"] - facts.get("n_missing", 0)):
+        raise InputError(f"`{path / RESULTS_NAME}` has {len(table):,} rows: expected {facts['n']:,}")
+    controls = {}
+    for name in CONTROLS:
+        file = path / control_file(name)
+        if control_file(name) in manifest.files:
+            controls[name] = checked_table(pq.read_table(file), expected, grid, file)
+            _check_control(table, name, controls[name], file)
+    return Results(path, manifest, table, controls)
 
 
 def control_file(name: str) -> str:
@@ -174,22 +183,9 @@ def control_file(name: str) -> str:
     return f"{CONTROLS_FOLDER}/{name}.parquet"
 
 
-def _read_controls(path: Path, manifest: RunManifest) -> dict[str, pa.Table]:
-    names = (name for name in CONTROLS if control_file(name) in manifest.files)
-    return {name: pq.read_table(path / control_file(name)) for name in names}
-
-
-def _check_control(results: Results, name: str, table: pa.Table, expected: pa.Schema) -> None:
-    is_table = set(expected.names) <= set(table.column_names)
-    if not is_table or table["id"].to_pylist() != [f"{of}-{name}" for of in results.column("id")]:
-        raise InputError(
-            f"`{results.path / control_file(name)}` doesn't go with `{RESULTS_NAME}` row by row: "
-            "make the evaluation again"
-        )
-
-
-def _is_on(grid: Grid, row: int, col: int) -> bool:
-    return 0 <= row < grid.rows and 0 <= col < grid.cols
+def _check_control(table: pa.Table, name: str, control: pa.Table, file: Path) -> None:
+    if control["id"].to_pylist() != [f"{of}-{name}" for of in table["id"].to_pylist()]:
+        raise InputError(f"`{file}` doesn't go with `{RESULTS_NAME}` row by row: make the evaluation again")
 
 
 def find_evaluations(path: Path) -> list[Path]:
