@@ -270,6 +270,7 @@ def test_no_difference_is_not_detected_rather_than_absent(tmp_path: Path) -> Non
     assert "No difference in evenness was detected" in text
     assert "no differences larger than chance were detected (uniformity p = " in text
     assert "with a median of 8 questions a cell, small ones can go unseen" in text
+    assert "That all 81 cells lie within ±5 points of the overall accuracy is not shown (equivalence p = " in text
     assert "uniform " not in text
     assert "even over" not in text
 

@@ -188,8 +188,20 @@ def uniformity_sentence(condition: Evaluated, *, is_left: bool = False) -> str:
     return (
         f"Between the cells of {condition.name} no differences larger than chance were detected (uniformity "
         f"{p_value(summary.uniformity.p_value)}; with a median of {per_cell:g} questions a cell, small ones can "
-        "go unseen)."
-    )
+        f"go unseen). {_margin_sentence(summary)}"
+    ).strip()
+
+
+def _margin_sentence(summary: Summary) -> str:
+    """Whether all cells are shown to be equal within the margin: a test that sees no difference doesn't show it."""
+    of, needed = summary.evenness.equivalence, summary.evenness.needed_per_cell
+    if of.n_cells < 2:
+        return ""
+    claim = f"all {of.n_cells} cells lie within ±{100 * of.delta:g} points of the overall accuracy"
+    if of.holds:
+        return f"That {claim} is shown (equivalence {p_value(of.p_value)})."
+    takes = "" if needed is None else f", and would take {needed:,} questions a cell if they were equal"
+    return f"That {claim} is not shown (equivalence {p_value(of.p_value)}){takes}."
 
 
 def baseline_finding(conditions: Sequence[Evaluated]) -> Finding:
