@@ -25,6 +25,8 @@ from evensight.statistics import (
 
 _RIGHT = np.tile(np.arange(3), 3)
 _DOWN = np.repeat(np.arange(3), 3)
+_DRAWS = 1_999
+"""How often tests swap answers: p-values go down to 0.0005, and a summary takes a small part of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,11 @@ def place_bias(results: Results) -> PlaceBias | None:
         return None
     table = confusion(right, given, AREAS)
     return PlaceBias(
-        answer_bias(table, _rng()),
+        answer_bias(table, _rng(), _DRAWS),
         displacements(table),
-        pull(table, centrality(), _rng()),
-        pull(table, _RIGHT, _rng()),
-        pull(table, _DOWN, _rng()),
+        pull(table, centrality(), _rng(), _DRAWS),
+        pull(table, _RIGHT, _rng(), _DRAWS),
+        pull(table, _DOWN, _rng(), _DRAWS),
         _to_usual(results),
     )
 
@@ -102,7 +104,9 @@ def slot_bias(results: Results) -> SlotBias | None:
     ]
     table = confusion(results.column("slot"), given, range(n_slots))
     first, last = np.eye(n_slots)[0], np.eye(n_slots)[-1]
-    return SlotBias(answer_bias(table, _rng()), pull(table, first, _rng()), pull(table, last, _rng()))
+    return SlotBias(
+        answer_bias(table, _rng(), _DRAWS), pull(table, first, _rng(), _DRAWS), pull(table, last, _rng(), _DRAWS)
+    )
 
 
 def confusion(right: list[object], given: list[object], names: range | tuple[str, ...]) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """Whether it is as right everywhere: the worst cell, the spread, and whether all cells lie within a margin."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,9 +58,13 @@ def evenness(results: Results, correct_by_cell: NDArray[np.int64], n_by_cell: ND
         worst_cell(correct_by_cell, n_by_cell),
         true_spread_interval(correct_by_cell, n_by_cell),
         equivalence,
-        questions_per_cell(equivalence.overall, equivalence.n_cells) if is_inside else None,
+        _needed(equivalence.overall, equivalence.n_cells) if is_inside else None,
         None if fitted is None else fitted.fit,
     )
+
+
+_needed = lru_cache(maxsize=64)(questions_per_cell)
+"""It takes a third of a second, and one run is summarised more than once."""
 
 
 def trend(results: Results) -> SmoothMap | None:
