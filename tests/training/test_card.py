@@ -13,7 +13,8 @@ from huggingface_hub import ModelCard
 from evensight.audits.audit import audit, certificate
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.evaluation.ask import evaluate
+from evensight.evaluation.ask import Allowed, evaluate_subject
+from evensight.models.asked_here import ModelHere
 from evensight.models.hub import HubId
 from evensight.models.loading import LoadedModel
 from evensight.runs import RunFolder, RunManifest, versions
@@ -181,5 +182,6 @@ def test_asking_with_an_adapter_changes_nothing_in_its_run(few: SceneExamples, t
         return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
     before = seen()
-    evaluate("embedded", tuned, Part(few, range(4), {}), tmp_path / "asked", 4)
+    subject = ModelHere("embedded", tuned, 4)
+    evaluate_subject(subject, Part(few, range(4), {}), tmp_path / "asked", allowed=Allowed(trained_on=True))
     assert seen() == before
