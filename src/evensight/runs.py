@@ -190,6 +190,19 @@ class RunManifest:
     facts: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=versions)
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "RunManifest":
+        """The manifest of which this is the JSON.
+
+        Raises:
+            KeyError: A part is missing.
+            TypeError: A part is no JSON object.
+        """
+        parts = {name: value[name] for name in cls.__slots__}
+        if not all(isinstance(part, dict) for name, part in parts.items() if name != "kind"):
+            raise TypeError("its parts are not JSON objects")
+        return cls(**parts)
+
     @property
     def fingerprint(self) -> str:
         """The hash of the kind, the configuration, the inputs and evensight's version."""
@@ -245,14 +258,13 @@ class RunFolder:
                 "make the folder again"
             )
         try:
-            fields = {name: value[name] for name in RunManifest.__slots__}
+            return RunManifest.from_json(value)
         except KeyError as error:
             raise InputError(
                 f"`{self.manifest_path}` lacks {error}: it is not the manifest of {called(kind)}"
             ) from error
-        if not all(isinstance(part, dict) for name, part in fields.items() if name != "kind"):
-            raise InputError(f"`{self.manifest_path}` is damaged: its parts are not JSON objects")
-        return RunManifest(**fields)
+        except TypeError as error:
+            raise InputError(f"`{self.manifest_path}` is damaged: {error}") from error
 
     def check_files(self, manifest: RunManifest) -> None:
         """Compares every file with its hash in the manifest.

@@ -1,5 +1,6 @@
 """Arbitrary trouble in evaluations' tables and manifests: figures that add up, or one line that names the file."""
 
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -12,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evensight.errors import InputError
+from evensight.evaluation.answered import PARTS, write_begun
+from evensight.evaluation.journal import Journal
 from evensight.evaluation.rescoring import rescore
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.summary import summarise
+from evensight.models.answering import Answer
 from evensight.runs import RunFolder, RunManifest, hash_files, hash_json
 from fuzzing import cases, check_line, n_cases
+from made_photos import Listed
 from made_runs import center_only, examples, half, write_run
 from troubled_trees import ODD, Draw, damaged, troubled_tree
 
@@ -106,6 +111,44 @@ def test_no_trouble_is_unexpected(sound: Results, tmp_path: Path) -> None:
     assert min(seen["used"], seen["refused"]) > n_cases(30) / 10, seen  # or nothing has been tried
 
 
+def test_no_trouble_in_an_unfinished_run_is_unexpected(sound: Results, tmp_path: Path) -> None:
+    seen: Counter[str] = Counter()
+    asked = [each for k, each in enumerate(examples(1)) if k % 9 == 4]
+    manifest = RunManifest("evaluation", {}, {}, {}, dict(sound.manifest.facts))
+    write_begun(tmp_path / "begun", Listed(asked), manifest, {"model": "m", "batch_size": 4})
+    with Journal(tmp_path / "begun" / PARTS, 0) as journal:
+        for k, example in enumerate(asked[:-1]):
+            journal.append([Answer(k, example.question.answer, (0.5,) * 9, (2,) * 9)])
+    begun = {path.name: path.read_bytes() for path in (tmp_path / "begun" / PARTS).iterdir()}
+    of_json = {name: [json.loads(line) for line in begun[name].splitlines()] for name in ("answers-0.jsonl",)}
+    run = tmp_path / "run"
+
+    @cases(20)
+    @given(st.data())
+    def look(data: st.DataObject) -> None:
+        (run / PARTS).mkdir(parents=True)
+        try:
+            lines = data.draw(troubled_tree(of_json["answers-0.jsonl"], VALUES, most=2))
+            begins = data.draw(troubled_tree(json.loads(begun["begun.json"]), VALUES, most=1))
+            content = {
+                **begun,
+                "begun.json": json.dumps(begins).encode(),
+                "answers-0.jsonl": b"".join(json.dumps(line).encode() + b"\n" for line in _listed(lines)),
+            }
+            for name, of in content.items():
+                (run / PARTS / name).write_bytes(data.draw(damaged(of, one_in=12)))
+            seen.update([use(run, partial=True)])
+        finally:
+            shutil.rmtree(run)
+
+    look()
+    assert min(seen["used"], seen["refused"]) > n_cases(20) / 10, seen  # or nothing has been tried
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def write(table: pa.Table, sound: pa.Table, path: Path) -> None:
     """Writes a table; in place of one that Parquet can't hold, the sound one."""
     try:
@@ -123,10 +166,10 @@ def seal(run: Path, facts: Any) -> None:
         RunFolder(run).seal(RunManifest("evaluation", {}, {}, hash_files(run), {"set": "toy"}))
 
 
-def use(run: Path) -> str:
+def use(run: Path, *, partial: bool = False) -> str:
     """Reads an evaluation, scores it again and computes its figures; returns what has come of it."""
     try:
-        results = rescore(read_results(run)).results
+        results = rescore(read_results(run, partial=partial)).results
     except InputError as error:
         check_line(error, run)
         return "refused"

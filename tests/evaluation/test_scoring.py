@@ -16,13 +16,15 @@ from typer.testing import CliRunner
 from evensight import cli
 from evensight.errors import InputError
 from evensight.evaluation.answer_files import read_answers
+from evensight.evaluation.answered import write_begun
 from evensight.evaluation.rescoring import rescore
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.scoring import score_file, score_run
 from evensight.reports.scores import score_lines
-from evensight.runs import hash_file, hash_files
+from evensight.runs import RunManifest, hash_file, hash_files
 from evensight.storage.stored import StoredExamples
 from forged import reseal
+from made_photos import Listed
 from made_runs import examples, right, write_run
 
 ASKED = examples(1)
@@ -133,6 +135,14 @@ def test_a_column_that_is_not_known_stays(tmp_path: Path) -> None:
     pq.write_table(table.append_column("seconds", [[[0.5, 1.5]] * N]), run / "results.parquet")
     reseal(run)
     assert score_run(run).results.column("seconds") == [[0.5, 1.5]] * N
+
+
+def test_a_run_without_an_answer_yet_can_be_scored(tmp_path: Path) -> None:
+    facts = write_run(tmp_path / "whole", right, ASKED).manifest.facts
+    manifest = RunManifest("evaluation", {}, {}, {}, facts)
+    write_begun(tmp_path / "begun", Listed(ASKED), manifest, {"model": "m", "batch_size": 4})
+    scored = score_run(tmp_path / "begun", partial=True)
+    assert (scored.summary.accuracy.n, scored.n_missing, scored.changes) == (0, N, ())
 
 
 def test_no_model_is_imported(tmp_path: Path, stored: Path) -> None:

@@ -83,6 +83,14 @@ def test_a_column_that_is_there_twice_is_told(tmp_path: Path) -> None:
         read_results(run)
 
 
+@pytest.mark.parametrize("grid", [[300, 300], [9, 10**20]])
+def test_a_grid_of_more_cells_than_anybody_asks_is_told(grid: list[int], tmp_path: Path) -> None:
+    facts = write_run(tmp_path / "run", right, ASKED).manifest.facts
+    reseal(tmp_path / "run", facts={**facts, "grid": grid})
+    with pytest.raises(InputError, match="cells: expected 65,536 at most"):
+        read_results(tmp_path / "run")
+
+
 def test_a_manifest_that_lists_files_elsewhere_is_told(tmp_path: Path) -> None:
     run = tmp_path / "run"
     write_run(run, right, ASKED)

@@ -87,10 +87,10 @@ def read_begun(out: Path) -> tuple[RunManifest, pa.Table]:
     """
     value = read_json(out / PARTS / _BEGUN, "run that has begun")
     try:
-        run = RunManifest(**value["run"])
+        run = RunManifest.from_json(value["run"])
         questions, factors = out / PARTS / _QUESTIONS, tuple(run.facts["factors"])
         return run, answered_table(questions, factors, read_journal(out / PARTS), value["provenance"])
-    except (KeyError, TypeError, OSError, pa.ArrowException) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, OSError, pa.ArrowException) as error:
         raise InputError(f"`{out}` has begun, but what it has so far can't be read: run its command again") from error
 
 

@@ -85,7 +85,8 @@ def rescored_table(table: pa.Table, path: Path) -> pa.Table:
     """
     read = [_read(row, path) for row in table.select(_READ).to_pylist()]
     for name, values in (("parsed", [parsed for parsed, _ in read]), ("outcome", [came for _, came in read])):
-        table = table.set_column(table.column_names.index(name), table.schema.field(name), [values])
+        field = table.schema.field(name)
+        table = table.set_column(table.column_names.index(name), field, pa.array(values, field.type))
     return table
 
 

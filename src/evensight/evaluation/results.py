@@ -48,6 +48,7 @@ __all__ = [
 RESULTS_NAME = "results.parquet"
 CONTROLS_FOLDER = "controls"
 
+_MAX_CELLS = 2**16
 _OF_A_PHOTO = re.compile(r"(.+-\d{12})-\d+")
 
 
@@ -144,38 +145,54 @@ def read_results(path: Path, *, partial: bool = False) -> Results:
     Raises:
         InputError: The folder is not a whole evaluation, or its table is not one.
     """
-    folder = RunFolder(path)
-    if partial and not folder.manifest_path.exists():
-        return Results(path, *read_begun(path))
-    manifest = folder.manifest("evaluation")
-    folder.check_files(manifest)
+    is_whole = not partial or RunFolder(path).manifest_path.exists()
     try:
-        results = _opened(path, manifest)
+        results = _whole(path) if is_whole else _begun(path)
         is_named = bool(results.set_name)
         _ = results.prior, results.controls_left_out
-    except InputError as error:
-        raise InputError(f"`{path}` can't be used: {error}") from error
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
-        raise InputError(f"`{path / RESULTS_NAME}` can't be read: {one_line(error)}") from error
+        if isinstance(error, InputError) and str(path) in str(error):
+            raise
+        raise InputError(f"`{path}` can't be read as an evaluation: {one_line(error)}") from error
     if not is_named:
         raise InputError(f"`{path / MANIFEST_NAME}` names no set")
     return results
 
 
-def _opened(path: Path, manifest: RunManifest) -> Results:
-    """The tables that a manifest lists, checked."""
-    facts = manifest.facts
-    expected, grid = schema(tuple(facts["factors"])), Grid(*facts["grid"])
-    table = checked_table(pq.read_table(path / RESULTS_NAME), expected, grid, path / RESULTS_NAME)
-    if len(table) not in (facts["n"], facts["n"] - facts.get("n_missing", 0)):
-        raise InputError(f"`{path / RESULTS_NAME}` has {len(table):,} rows: expected {facts['n']:,}")
+def _whole(path: Path) -> Results:
+    """A finished evaluation, its tables checked."""
+    manifest = RunFolder(path).manifest("evaluation")
+    RunFolder(path).check_files(manifest)
+    table, n = _table(path / RESULTS_NAME, manifest), manifest.facts["n"]
+    if len(table) not in (n, n - manifest.facts.get("n_missing", 0)):
+        raise InputError(f"`{path / RESULTS_NAME}` has {len(table):,} rows: expected {n:,}")
     controls = {}
     for name in CONTROLS:
-        file = path / control_file(name)
         if control_file(name) in manifest.files:
-            controls[name] = checked_table(pq.read_table(file), expected, grid, file)
-            _check_control(table, name, controls[name], file)
+            controls[name] = _table(path / control_file(name), manifest)
+            _check_control(table, name, controls[name], path / control_file(name))
     return Results(path, manifest, table, controls)
+
+
+def _begun(path: Path) -> Results:
+    """What an interrupted evaluation has so far."""
+    manifest, table = read_begun(path)
+    return Results(path, manifest, _checked(table, path, manifest))
+
+
+def _table(file: Path, manifest: RunManifest) -> pa.Table:
+    try:
+        table = pq.read_table(file)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"`{file}` can't be read: {one_line(error)}") from error
+    return _checked(table, file, manifest)
+
+
+def _checked(table: pa.Table, file: Path, manifest: RunManifest) -> pa.Table:
+    grid = Grid(*manifest.facts["grid"])
+    if grid.rows * grid.cols > _MAX_CELLS:
+        raise InputError(f"`{file}` is of a grid of {grid} cells: expected {_MAX_CELLS:,} at most")
+    return checked_table(table, schema(tuple(manifest.facts["factors"])), grid, file)
 
 
 def control_file(name: str) -> str:
