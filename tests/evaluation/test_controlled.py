@@ -198,7 +198,7 @@ def test_a_control_with_other_rows_is_refused(finished: Path, tmp_path: Path) ->
 def test_a_damaged_prior_is_one_line_that_names_the_run(finished: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(finished, tmp_path / "copy"))
     _sealed_anew(copy, lambda manifest: manifest["facts"]["prior"]["overall"].pop())
-    with pytest.raises(InputError, match=r"copy` can't be used: the `prior`") as caught:
+    with pytest.raises(InputError, match=r"copy` can.t be .*the `prior`") as caught:
         read_results(copy)
     assert len(str(caught.value).splitlines()) == 1
 
