@@ -46,6 +46,8 @@ def bomb(n_levels: int, n_each: int) -> str:
         ("? [a]\n: 1", "can't be read as YAML"),
         ("a: &x [*x]", f"comes to more than {MAX_VALUES:,} values"),
         (bomb(9, 10), f"comes to more than {MAX_VALUES:,} values"),
+        ('a: "\\ud800"', "half a character"),
+        ('"b\\udfff": 1', "half a character"),
         ("a: \x1b[31m", "can't be read as YAML"),
         ("#" * (MAX_BYTES + 1), f"has more than {MAX_BYTES:,} bytes"),
     ],

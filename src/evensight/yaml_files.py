@@ -54,7 +54,13 @@ def read_yaml(path: Path, where: str, names: Iterable[str], *, instead: str) -> 
 
 
 class _Constructor(yaml.constructor.SafeConstructor):
-    """Makes values of a YAML document; a key that is there twice is an error."""
+    """Makes values of a YAML document; a key that is there twice is an error, and half a character."""
+
+    @override
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+        if not _is_text(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "half a character (`\\ud800`)", node.start_mark)
+        return super().construct_scalar(node)
 
     @override
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -63,6 +69,15 @@ class _Constructor(yaml.constructor.SafeConstructor):
         if twice is not None:
             raise yaml.constructor.ConstructorError(None, None, f"the key `{twice}` is there twice", node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+def _is_text(value: str) -> bool:
+    """Whether a text can be stored: an escape can write half of a character."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(path: Path, where: str) -> str:

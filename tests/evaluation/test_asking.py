@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.evaluation.ask import Allowed, evaluate_subject
+from evensight.evaluation.journal import Journal
 from evensight.evaluation.option_scores import best
 from evensight.evaluation.results import read_results
 from evensight.evaluation.summary import summarise
@@ -103,6 +104,36 @@ def test_faults_are_counted_and_asked_again_alone(few: ExampleSet, tmp_path: Pat
     assert again.seen == [3, 20]
     evaluate_subject(Somebody(), few, tmp_path / "undisturbed")
     assert hash_files(tmp_path / "run") == hash_files(tmp_path / "undisturbed")
+
+
+class Server(Somebody):
+    """Who has three answers ready when it is told to stop, and hands them out."""
+
+    def answers(self, asked: Iterable[Asked]) -> Iterator[Answer]:
+        coming = super().answers(asked)
+        try:
+            yield from coming
+        except KeyboardInterrupt:
+            yield from (Answer(k, AREAS[0]) for k in (20, 21, 22))
+            raise
+
+
+def test_what_lies_ready_is_kept_when_a_run_is_stopped_while_it_writes(
+    few: ExampleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = Journal.append
+
+    def stops(self: Journal, answers: Sequence[Answer]) -> None:
+        append(self, answers)
+        if answers[0].index == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "append", stops)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_subject(Server(), few, tmp_path / "run")
+    again = Somebody()
+    evaluate_subject(again, few, tmp_path / "run")
+    assert again.seen == [k for k in range(27) if k > 4 and k not in {20, 21, 22}]
 
 
 def test_an_interrupted_run_can_be_read(few: ExampleSet, tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """Asking one set, group by group, until every question has its answer in the journal.
 
 Groups are those of the questions in their order, whoever asks them and however often a run was stopped: those that
-are left are dealt to the processes, and each is asked again as a whole or not at all. So each answer is the same,
-to the bit, on
-however many processes and after any kill, where the answerer is.
+are left are dealt to the processes, and each is asked again as a whole or not at all. So each answer is the same, to
+the bit, on however many processes and after any kill, where the answerer is.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -98,10 +97,25 @@ def _ask_groups(
         Journal(folder, team.rank) as journal,
     ):
         advance(max(0, questions.n // team.n - sum(map(len, mine))))
-        asked = (questions.asked(k) for group in mine for k in group)
-        for answers in _together(answerer.answers(asked), answerer.group_size):
-            journal.append(answers)
-            advance(len(answers))
+        coming = iter(answerer.answers(questions.asked(k) for group in mine for k in group))
+        try:
+            for answers in _together(coming, answerer.group_size):
+                journal.append(answers)
+                advance(len(answers))
+        except KeyboardInterrupt as stop:
+            for answers in _together(_left_behind(coming, stop), answerer.group_size):
+                journal.append(answers)
+            raise
+
+
+def _left_behind(coming: Iterator[Answer], stop: KeyboardInterrupt) -> Iterator[Answer]:
+    """The answers that lie ready with an answerer that is told to stop."""
+    try:
+        if isinstance(coming, Generator):
+            yield coming.throw(stop)
+            yield from coming
+    except (KeyboardInterrupt, StopIteration):
+        return
 
 
 def _groups(n: int, size: int) -> list[range]:

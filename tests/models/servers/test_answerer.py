@@ -1,17 +1,19 @@
 """Each question is answered once, whatever the server does; what can't be answered says why."""
 
+import html
 import json
 import logging
 import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from PIL import Image
@@ -383,29 +385,56 @@ def test_the_key_is_sent_and_shows_nowhere(
     assert SECRET not in "\n".join(shown) + caplog.text
 
 
-@pytest.mark.parametrize("where", ["greeting", "question", "redirect", "refusal"])
+LONG = "sk-/+" + "0123456789abcdef" * 10
+ECHOES = {
+    "an answer": Say(200, f"{'x' * 40} {LONG}".encode()),
+    "a refusal": Say(400, f"{'x' * 150} {LONG}".encode()),
+    "a redirect": Say(302, b"", headers={"Location": f"https://elsewhere.test/{'y' * 150}/{LONG}"}),
+    "a quoted redirect": Say(302, b"", headers={"Location": f"https://elsewhere.test/{quote(LONG, safe='')}"}),
+    "a header": Say(200, b"", headers={"Content-Encoding": f"{'x' * 150} {LONG}"}),
+    "slashes escaped": Say(401, json.dumps({"error": f"bad key {LONG}"}).replace("/", r"\/").encode()),
+    "all escaped": Say(401, f'{{"error": "{"".join(f"{chr(92)}u{ord(c):04X}" for c in LONG)}"}}'.encode()),
+    "JSON in JSON": Say(400, {"error": json.dumps({"detail": f"{LONG}"}).replace("/", r"\/")}),
+    "HTML": Say(500, f"the key {LONG.replace('/', '&#x2f;').replace('+', '&#43;')}".encode()),
+    "cut short": Say(403, {"error": f"bad key {LONG[:40]}..."}),
+}
+
+
+@pytest.mark.parametrize("greets", [True, False], ids=["greeting", "question"])
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
 def test_of_a_long_key_not_even_a_part_is_shown(
-    where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    echo: Say, greets: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A line is cut at 200 characters: what comes back is blotted before."""
-    long = "sk-" + "0123456789abcdef" * 10
-    monkeypatch.setenv("EVENSIGHT_API_KEY", long)
+    """A line is cut at 200 characters: what comes back is blotted before, however it is written."""
+    monkeypatch.setenv("EVENSIGHT_API_KEY", LONG)
     caplog.set_level(logging.DEBUG)
-    told = f"{'x' * 150} {long}".encode()
-    echo = {
-        "greeting": Say(200, told),
-        "question": Say(200, told),
-        "redirect": Say(302, b"", headers={"Location": f"https://elsewhere.test/{'y' * 150}/{long}"}),
-        "refusal": Say(400, told),
-    }[where]
-    with scripted(always(echo), greets=(lambda *_: echo) if where == "greeting" else None) as server:
+    with scripted(always(echo), greets=(lambda *_: echo) if greets else None) as server:
         shown = []
         try:
             shown += [repr(answer) for answer in answerer(server, retries=0).answers(questions(2))]
         except ServerError as error:
             shown += [str(error), repr(error)]
-    assert shown
-    assert "0123456789" not in "\n".join(shown) + caplog.text
+    said = html.unescape(unquote("\n".join(shown) + caplog.text))
+    assert "[key]" in said
+    assert "0123456" not in said
+    assert r"\u00" not in said
+
+
+def test_what_lies_ready_is_handed_out_when_the_run_is_told_to_stop() -> None:
+    found: list[Answer] = []
+
+    def stop(answers: Iterator[Answer]) -> None:
+        assert isinstance(answers, Generator)
+        found.append(answers.throw(KeyboardInterrupt()))
+        found.extend(answers)
+
+    with scripted() as server:
+        answers = answerer(server, in_flight=8).answers(questions(40))
+        found.append(next(answers))
+        time.sleep(0.3)
+        with pytest.raises(KeyboardInterrupt):
+            stop(answers)
+    assert len({answer.index for answer in found}) == len(found) >= 8
 
 
 def test_refusals_are_told_apart_and_stop_nothing() -> None:

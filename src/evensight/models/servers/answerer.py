@@ -235,6 +235,8 @@ def connect_here(settings: ServerSettings) -> ServerAnswerer:
             return portal.call(_connect, settings, base, key)
         except (Passing, Refused) as fault:
             raise ServerError(key.blotted(f"`{base}` can't be asked: {fault}")) from fault
+        except ServerError as error:
+            raise ServerError(key.blotted(str(error))) from error
 
 
 async def _connect(settings: ServerSettings, base: str, key: Key) -> ServerAnswerer:

@@ -71,7 +71,7 @@ class Connection:
     async def _ask(self, url: str, content: bytes | None) -> bytes:
         method = "GET" if content is None else "POST"
         async with self.client.stream(method, url, content=content, headers=self.key.headers()) as response:
-            body = self.key.blotted_bytes(await _bounded(response))  # before anything is read, cut or shown
+            body = self.key.blotted_bytes(await _bounded(response, self.key))  # before anything is read, cut or shown
         if response.status_code == HTTPStatus.OK:
             return body
         raise self._refusal(response, body)
@@ -83,7 +83,7 @@ class Connection:
             return ServerError(
                 f"`{self.base}` is redirected to {place}: refused; if you trust that, name it yourself"
             )
-        words = said(body)
+        words = said(body, self.key.blotted)
         if status in _TRIES or code(body) == "insufficient_quota":
             return ServerError(f"`{self.base}` answered {status}: {words}; see {self._advice(status)}")
         if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -98,7 +98,7 @@ class Connection:
         return _TRIES.get(status, "the account").replace("the key", self.key.name or "the key")
 
     def _fault(self, error: httpx2.HTTPError) -> Exception:
-        if (untrusted := _certificate_fault(error)) is not None:
+        if (untrusted := _certificate_fault(error, self.key)) is not None:
             return ServerError(f"`{self.base}` can't be trusted: {untrusted}; nothing was sent")
         if isinstance(error, httpx2.ConnectError):
             return Passing(f"no connection ({line(self.key.blotted(str(error)))})")
@@ -144,11 +144,11 @@ def _authorities() -> ssl.SSLContext:
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
-async def _bounded(response: httpx2.Response) -> bytes:
+async def _bounded(response: httpx2.Response, key: Key) -> bytes:
     """The body, which is never read further than `MOST_BYTES`."""
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
-        raise Passing(f"the answer came as `{line(encoding)}`: expected plain bytes")
+        raise Passing(f"the answer came as `{line(key.blotted(encoding))}`: expected plain bytes")
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
@@ -177,11 +177,11 @@ def _retry_after_s(response: httpx2.Response) -> float | None:
         return None
 
 
-def _certificate_fault(error: BaseException) -> str | None:
+def _certificate_fault(error: BaseException, key: Key) -> str | None:
     """What is wrong with the server's certificate, where that is what the error is about."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):
-            return f"its certificate is not valid for it ({line(seen.verify_message)})"
+            return f"its certificate is not valid for it ({line(key.blotted(seen.verify_message))})"
         seen = seen.__cause__ or seen.__context__
     return None

@@ -1,5 +1,7 @@
 """How asking a server goes wrong: a fault that may pass, one of a single question, one that ends the run."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from evensight.errors import InputError, printable
@@ -45,14 +47,19 @@ def line(text: str) -> str:
     return words if len(words) <= _MOST_SAID_CHARS else f"{words[: _MOST_SAID_CHARS - 1]}…"
 
 
-def said(body: bytes) -> str:
-    """What a server says of an error, out of the several shapes that servers use; never empty."""
+def said(body: bytes, blotted: Callable[[str], str] = str) -> str:
+    """What a server says of an error, out of the several shapes that servers use; never empty.
+
+    Args:
+        body: The answer's body.
+        blotted: Takes out of the words what may not be shown, before they are cut.
+    """
     try:
         found = _message(msgspec.json.decode(body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         text = body[:2000].decode("utf-8", "replace").strip()
         found = "an HTML page" if text[:1] == "<" else text
-    return line(found) or "nothing more"
+    return line(blotted(found)) or "nothing more"
 
 
 def code(body: bytes) -> str:

@@ -1,10 +1,12 @@
 """Which server is asked, and how: what a user writes, checked; and the key, from the environment alone."""
 
+import html
 import ipaddress
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +20,8 @@ OWN_FIELDS = frozenset(
 )
 """The fields of a request that are not the user's to set."""
 _LEAST_SECRET_CHARS = 8
+_CUT_SECRET_CHARS = 12
+"""So much of a key's beginning is the key."""
 _VERSION = re.compile(r"v\d+[a-z0-9]*")
 
 
@@ -122,16 +126,49 @@ class Key:
         return {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
 
     def blotted(self, text: str) -> str:
-        """The text with `[key]` where the key stood.
+        """The text with `[key]` where the key stood, also one that was cut short or is written with escapes.
 
         A word as short as "EMPTY", which servers without keys are given, is no secret and may be an answer.
         """
-        return text.replace(self.secret, "[key]") if len(self.secret) >= _LEAST_SECRET_CHARS else text
+        if len(self.secret) < _LEAST_SECRET_CHARS:
+            return text
+        head, tail = self._forms
+        kept, end = [], 0
+        for found in head.finditer(text):
+            if found.start() < end:
+                continue
+            kept.append(text[end : found.start()])
+            end = found.end()
+            for form in tail:
+                if (more := form.match(text, end)) is None:
+                    break
+                end = more.end()
+        return "[key]".join([*kept, text[end:]])
 
     def blotted_bytes(self, body: bytes) -> bytes:
         """The bytes of an answer with `[key]` where the key stood."""
-        secret = self.secret.encode()
-        return body.replace(secret, b"[key]") if len(secret) >= _LEAST_SECRET_CHARS else body
+        return self.blotted(body.decode("latin-1")).encode("latin-1")  # a key is ASCII, so each byte is a character
+
+    @cached_property
+    def _forms(self) -> tuple[re.Pattern[str], tuple[re.Pattern[str], ...]]:
+        """What the key's beginning, and each character behind it, may be written as."""
+        forms = [_written(character) for character in self.secret]
+        head = "".join(forms[:_CUT_SECRET_CHARS])
+        return re.compile(head), tuple(map(re.compile, forms[_CUT_SECRET_CHARS:]))
+
+
+def _written(character: str) -> str:
+    """A pattern of all that stands for a character in JSON (also inside a string of it), in a URL, and in HTML."""
+    number = ord(character)
+    at_most_some = r"\\{0,4}"  # bounded, for a server may send megabytes of them
+    forms = (
+        rf"{at_most_some}{re.escape(character)}",
+        rf"\\{at_most_some}u00(?i:{number:02x})",
+        rf"%(?i:{number:02x})",
+        rf"&#(?:0{{0,4}}{number}|(?i:x0{{0,4}}{number:x}));",
+        re.escape(html.escape(character)),
+    )
+    return f"(?:{'|'.join(dict.fromkeys(forms))})"
 
 
 def key_for(url: str, environment: Mapping[str, str] | None = None) -> Key:

@@ -1,0 +1,59 @@
+"""A model isn't asked what it was trained on, however the one set is made of the other."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from evensight.datasets.controls import controlled
+from evensight.datasets.mixtures import Mixture
+from evensight.datasets.scene_examples import SceneExamples
+from evensight.errors import InputError
+from evensight.evaluation.apart import check_not_trained_on
+from evensight.runs import RunManifest
+from evensight.scenes.compose import SceneDesign
+from evensight.training.validation import Part
+
+
+def _trained(config: Mapping[str, Any] | None, known_as: str | None) -> RunManifest:
+    """What a run leaves that was trained on a set."""
+    inputs = {} if known_as is None else {"data": known_as}
+    return RunManifest("finetune", {"data": config}, inputs, {})
+
+
+def test_what_shares_examples_by_mixtures_controls_and_parts_is_refused(mini_train: SceneDesign) -> None:
+    few, other, third = (SceneExamples(mini_train, 64, seed) for seed in range(3))
+    mixed, also_mixed = Mixture("both", few, other, 0), Mixture("also", third, few, 0)
+    one, rest = Part(few, range(9), {"part": 0}), Part(few, range(9, 14), {"part": 1})
+    black, mirrored = controlled(few, "black", 0), controlled(few, "mirrored", 0)
+    shared = [
+        (few, mixed),
+        (one, mixed),
+        (mixed, also_mixed),
+        (Part(mixed, range(4), {"part": 0}), few),
+        (Part(mixed, range(4), {"part": 0}), also_mixed),
+        (Mixture("part", one, other, 0), few),
+        (Mixture("part", one, other, 0), one),
+        (black, mirrored),
+        (controlled(one, "black", 0), one),
+        (controlled(one, "black", 0), few),
+        (Part(black, range(9), {"part": 0}), mirrored),
+        (Part(black, range(9), {"part": 0}), Part(mirrored, range(9), {"part": 0})),
+    ]
+    apart = [
+        (few, other),
+        (one, rest),
+        (mixed, third),
+        (Part(mixed, range(4), {"part": 0}), Part(mixed, range(4, 8), {"part": 1})),
+        (Mixture("part", one, other, 0), rest),
+        (controlled(one, "black", 0), rest),
+        (Part(black, range(9), {"part": 0}), Part(mirrored, range(9, 14), {"part": 1})),
+    ]
+    for a, b in [*shared, *((b, a) for a, b in shared)]:
+        trained = _trained(json.loads(json.dumps(dict(a.info.config))), a.hash)
+        with pytest.raises(InputError, match="trained on"):
+            check_not_trained_on([trained], b)
+    for a, b in [*apart, *((b, a) for a, b in apart)]:
+        check_not_trained_on([_trained(dict(a.info.config), a.hash)], b)
+    check_not_trained_on([_trained(None, None)], few)
