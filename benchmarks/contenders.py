@@ -33,6 +33,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.exchange.exports.trl import DATA_NAME
 from evensight.models.families import linear_layers
 from evensight.models.loading import LoadedModel, quiet_transformers
@@ -43,7 +44,6 @@ from evensight.training import batches, trainer
 from evensight.training.finetune import config_for
 from evensight.training.loop import Loop
 from evensight.training.methods import FinetuneConfig, adapt
-from evensight.training.validation import Part
 from made_models import EMBEDDED, made
 
 DESIGN = "civet-train"

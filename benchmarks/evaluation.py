@@ -46,10 +46,10 @@ from askers import (
     job,
 )
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.runs import write_json, write_text
 from evensight.scenes.catalog import design
 from evensight.storage.stored import store
-from evensight.training.validation import Part
 from made_models import SMALL_QWEN, WHOLE_QWEN
 
 DESIGN, SIZE_PX = "civet-test", 336

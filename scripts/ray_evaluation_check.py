@@ -24,12 +24,12 @@ from ray.cluster_utils import Cluster
 
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.orders import Order
+from evensight.datasets.subsets import Part
 from evensight.evaluation.ask import evaluate_subject
 from evensight.models.answering import BOTH, Way
 from evensight.models.asked_here import ModelHere
 from evensight.models.ray_engine import OnRay
 from evensight.runs import hash_files
-from evensight.training.validation import Part
 
 N, BATCH, N_WORKERS = 324, 12, 2
 

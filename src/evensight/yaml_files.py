@@ -57,8 +57,8 @@ class _Constructor(yaml.constructor.SafeConstructor):
     """Makes values of a YAML document; a key that is there twice is an error, and half a character."""
 
     @override
-    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
-        if not _is_text(node.value):
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        if isinstance(node, yaml.ScalarNode) and not _is_text(node.value):
             raise yaml.constructor.ConstructorError(None, None, "half a character (`\\ud800`)", node.start_mark)
         return super().construct_scalar(node)
 

@@ -6,11 +6,11 @@ from evensight.audits.columns import AuditTable, column, tabulate
 from evensight.audits.leakage import leakage, leakages, shared_pictures
 from evensight.audits.pixels import Pictures
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.scenes.catalog import design
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import cell_factor, factor
-from evensight.training.validation import Part
 
 
 def table(name: str, **columns: str) -> AuditTable:

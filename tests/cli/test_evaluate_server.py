@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from evensight import cli
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.models.loading import load
 from evensight.scenes.compose import SceneDesign
 from evensight.storage.stored import store
-from evensight.training.validation import Part
 from served_model import serving
 from servers import Request, Say, completion, scripted
 

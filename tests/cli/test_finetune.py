@@ -18,6 +18,7 @@ from typing_extensions import override
 from evensight import cli
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.models.embedded import EMBEDDED_FOLDER, build
 from evensight.runs import hash_files
 from evensight.scenes.compose import SceneDesign
@@ -25,7 +26,6 @@ from evensight.storage.stored import store
 from evensight.training.checkpoints import FOLDER_NAME
 from evensight.training.finetune import SETTINGS_NAME
 from evensight.training.loop import Loop
-from evensight.training.validation import Part
 
 QUICK = ("--epochs", "0.1", "--batch-size", "2")
 

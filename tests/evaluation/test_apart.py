@@ -9,11 +9,11 @@ import pytest
 from evensight.datasets.controls import controlled
 from evensight.datasets.mixtures import Mixture
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.errors import InputError
 from evensight.evaluation.apart import check_not_trained_on
 from evensight.runs import RunManifest
 from evensight.scenes.compose import SceneDesign
-from evensight.training.validation import Part
 
 
 def _trained(config: Mapping[str, Any] | None, known_as: str | None) -> RunManifest:

@@ -17,6 +17,7 @@ from evensight.annotations import AREAS
 from evensight.datasets.controls import controlled
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.errors import InputError
 from evensight.evaluation.ask import Allowed, evaluate_subject
 from evensight.evaluation.journal import Journal
@@ -32,7 +33,6 @@ from evensight.scenes.compose import SceneDesign
 from evensight.storage.stored import store
 from evensight.training.finetune import finetune
 from evensight.training.methods import FinetuneConfig
-from evensight.training.validation import Part
 
 SHIPPED = Path(cli.__file__).parents[1] / "training" / "shipped"
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from evensight import cli
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.errors import InputError
 from evensight.evaluation.ask import evaluate_subject
 from evensight.models.answering import BOTH, Answer, Answerer, Asked, Way
@@ -19,7 +20,6 @@ from evensight.models.asked_here import ModelHere
 from evensight.models.ray_engine import OnRay
 from evensight.runs import hash_files
 from evensight.scenes.compose import SceneDesign
-from evensight.training.validation import Part
 
 
 class Method:

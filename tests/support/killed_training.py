@@ -13,6 +13,7 @@ from pathlib import Path
 from evensight.annotations import PAPER_GRID
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.randomness import below
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
@@ -21,7 +22,6 @@ from evensight.training.finetune import finetune
 from evensight.training.guard import Guard
 from evensight.training.methods import FinetuneConfig
 from evensight.training.trainer import Upkeep
-from evensight.training.validation import Part
 
 CONFIG = FinetuneConfig(
     epochs=3.0,

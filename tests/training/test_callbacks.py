@@ -9,11 +9,12 @@ from transformers.integrations import integration_utils
 
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.scenes.compose import SceneDesign
 from evensight.training.callbacks import Watch
 from evensight.training.finetune import config_for, finetune
 from evensight.training.trainer import Upkeep
-from evensight.training.validation import ACCURACY, PERPLEXITY, Part
+from evensight.training.validation import ACCURACY, PERPLEXITY
 
 
 class Told(TrainerCallback):  # type: ignore[misc]

@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 from evensight.audits.audit import audit, certificate
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.evaluation.ask import Allowed, evaluate_subject
 from evensight.models.asked_here import ModelHere
 from evensight.models.hub import HubId
@@ -23,7 +24,7 @@ from evensight.training.card import Base, Card, base_of, hardware, learned, scor
 from evensight.training.finetune import config_for, finetune
 from evensight.training.methods import FinetuneConfig
 from evensight.training.trainer import Fitted
-from evensight.training.validation import ACCURACY, PERPLEXITY, Part
+from evensight.training.validation import ACCURACY, PERPLEXITY
 
 COMMIT = "c" * 40
 

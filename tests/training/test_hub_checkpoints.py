@@ -10,6 +10,7 @@ from huggingface_hub import constants
 
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.errors import InputError
 from evensight.models.embedded import EMBEDDED_FOLDER
 from evensight.models.hub import code_allowed, pinned
@@ -17,7 +18,6 @@ from evensight.models.loading import load
 from evensight.runs import hash_files
 from evensight.scenes.compose import SceneDesign
 from evensight.training.finetune import config_for, finetune
-from evensight.training.validation import Part
 
 OLD, NEW = "a" * 40, "b" * 40
 CONFIG = {"epochs": 1.0, "batch_size": 2, "learning_rate": 2e-3}

@@ -17,6 +17,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, modeling_ut
 
 from evensight.datasets.examples import ExampleSet
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.errors import InputError
 from evensight.evaluation.ask import Allowed, evaluate_subject
 from evensight.models import loading
@@ -29,7 +30,6 @@ from evensight.scenes.compose import SceneDesign
 from evensight.training import methods
 from evensight.training.finetune import config_for, finetune
 from evensight.training.methods import FinetuneConfig, adapt, load_for, target_modules
-from evensight.training.validation import Part
 
 ADAPTER = "adapter/adapter_model.safetensors"
 FOUR_STEPS = {"epochs": 1.0, "batch_size": 8, "learning_rate": 2e-3}

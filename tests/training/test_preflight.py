@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.errors import InputError
 from evensight.models.embedded import EMBEDDED_FOLDER
 from evensight.runs import hash_files, read_json, write_json
@@ -19,7 +20,7 @@ from evensight.scenes.compose import SceneDesign
 from evensight.training.finetune import config_for, finetune
 from evensight.training.preflight import check_apart, check_reporters
 from evensight.training.trainer import Upkeep
-from evensight.training.validation import Part, split_off
+from evensight.training.validation import split_off
 
 ONE_STEP = {"epochs": 0.01, "batch_size": 2}
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from evensight.caches import CACHE_VARIABLE, cache_folder
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.models.image_embeddings import DecoderCall
 from evensight.models.loading import load
 from evensight.models.processes import Processes
@@ -28,7 +29,6 @@ from evensight.training.guard import Guard
 from evensight.training.methods import FinetuneConfig, adapt
 from evensight.training.prepared import EMBEDDINGS, INDICES, is_image_constant
 from evensight.training.trainer import Surroundings, Upkeep, fit
-from evensight.training.validation import Part
 
 N = 10
 

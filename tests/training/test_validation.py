@@ -17,6 +17,7 @@ from typing_extensions import override
 from evensight.annotations import AREAS
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.errors import InputError
 from evensight.evaluation.ask import evaluate
 from evensight.evaluation.results import read_results
@@ -33,7 +34,6 @@ from evensight.training.validation import (
     ACCURACY,
     LOSS,
     PERPLEXITY,
-    Part,
     Validation,
     best_step,
     note,

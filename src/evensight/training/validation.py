@@ -7,15 +7,13 @@ read as an evaluation reads them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, inf, isfinite
-from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
-from typing_extensions import override
 
 from evensight.annotations import AREAS
-from evensight.datasets.examples import Example, ExampleSet, SetInfo
+from evensight.datasets.examples import Example, ExampleSet
+from evensight.datasets.subsets import Part, drawn_evenly
 from evensight.errors import InputError
 from evensight.models.loading import LoadedModel
 from evensight.models.padding import for_answers, takes_logits_to_keep
@@ -23,7 +21,6 @@ from evensight.models.predict import Predictor
 from evensight.models.processes import Processes
 from evensight.models.prompts import IGNORED, Prompter
 from evensight.questions.parsing import Outcome, outcome
-from evensight.randomness import unit
 
 LOSS, PERPLEXITY, ACCURACY = "validation_loss", "validation_perplexity", "validation_accuracy"
 """The names of the figures; an area's accuracy is `validation_accuracy/AREA`."""
@@ -148,56 +145,13 @@ def table(done: Sequence[Mapping[str, float]]) -> str:
     return "\n".join([header, *rows]) + "\n"
 
 
-class Part(ExampleSet):
-    """Some of a set's examples, in its order; it claims no balance."""
-
-    def __init__(self, whole: ExampleSet, indices: Sequence[int], config: Mapping[str, Any]) -> None:
-        """Prepares the part.
-
-        Args:
-            whole: The set.
-            indices: Which of its examples.
-            config: What they depend on beside the set.
-        """
-        self._whole = whole
-        self._indices = tuple(indices)
-        self._config = dict(config)
-
-    @property
-    @override
-    def info(self) -> SetInfo:
-        info = self._whole.info
-        config = {"of": dict(info.config), "hash": self._whole.hash, **self._config}
-        return SetInfo(info.name, config, info.factors, info.grid, (), info.notes, info.of_photos, info.prior)
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: int) -> Example:
-        return self._whole[self._indices[index]]
-
-    @override
-    def image(self, index: int) -> Image.Image:
-        return self._whole.image(self._indices[index])
-
-
 def split_off(examples: ExampleSet, share: float, seed: int) -> tuple[ExampleSet, ExampleSet]:
     """What is left to train on, and a share to validate on: as large a share of every cell, to one example.
 
     Raises:
         InputError: A part would be empty.
     """
-    cells: dict[tuple[int, int], list[int]] = {}
-    for index, example in enumerate(examples):
-        cells.setdefault((example.cell.row, example.cell.col), []).append(index)
-    held: set[int] = set()
-    owed = 0.0
-    for cell in sorted(cells):
-        drawn = sorted(cells[cell], key=lambda index: (unit(seed, "validation", index), index))
-        owed += share * len(drawn)
-        taken = round(owed)
-        held.update(drawn[:taken])
-        owed -= len(drawn[:taken])
+    held = drawn_evenly(examples, share, seed, "validation")
     if not 0 < len(held) < len(examples):
         raise InputError(
             f"the share `{share}` of the {len(examples):,} examples of {examples.info.name} is {len(held):,}: "
