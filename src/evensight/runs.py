@@ -425,6 +425,11 @@ def _is_foreign(path: Path) -> bool:
     return path.name != ".lock" and not path.name.startswith(_TEMPORARY)
 
 
+def is_half_written(path: Path) -> bool:
+    """Whether a file, or a folder, is what a process left half written, or is writing just now."""
+    return path.name.startswith(_TEMPORARY)
+
+
 def flush(path: Path) -> None:
     """Has the disk keep a file's bytes, or a folder's names."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from evensight.errors import InputError
+from evensight.photos.catalog import photo_names
 from evensight.scenes.catalog import names
 from evensight.studies.plan import SHIPPED, read_study
 
@@ -26,9 +27,22 @@ def written(path: Path, **changes: Any) -> Path:
 def test_every_shipped_study_is_whole(path: Path) -> None:
     study = read_study(path)
     assert study.name == path.stem
-    designs = [condition.train for condition in study.conditions.values()]
-    designs += [test.design for test in study.tests.values()]
-    assert {design for design in designs if design} <= set(names())
+    sources = [source for condition in study.conditions.values() for source in condition.train]
+    sources += study.tests.values()
+    designs = {source.design for source in sources if source.design}
+    assert designs <= {*names(), *photo_names()}
+
+
+def test_what_is_trained_on_is_a_name_a_set_or_several(tmp_path: Path) -> None:
+    little = {"design": "civet-train", "n": 162}
+    written_as = {"one": {"train": "civet-train"}, "part": {"train": little}, "mixed": {"train": ["shapes", little]}}
+    conditions = read_study(written(tmp_path, conditions={"base": {}, **written_as})).conditions
+    assert {name: [(of.design, of.n) for of in one.train] for name, one in conditions.items()} == {
+        "base": [],
+        "one": [("civet-train", None)],
+        "part": [("civet-train", 162)],
+        "mixed": [("shapes", None), ("civet-train", 162)],
+    }
 
 
 def test_a_shipped_study_is_found_by_its_name() -> None:
@@ -50,8 +64,14 @@ def test_an_option_takes_the_place_of_the_file(tmp_path: Path) -> None:
     [
         ({"conditions": {}}, "`conditions` dictionary should have at least 1 item"),
         ({"conditions": {"../up": {}}}, "is used as a folder's name"),
-        ({"tests": {"both": {"design": "civet-test", "photos": "val2017"}}}, "either a `design` or `photos`"),
-        ({"tests": {"none": {}}}, "either a `design` or `photos`"),
+        ({"tests": {"both": {"design": "civet-test", "photos": "val2017"}}}, "one of `design`, `photos` and `data`"),
+        ({"tests": {"none": {}}}, "one of `design`, `photos` and `data`"),
+        ({"tests": {"odd": {"photos": "val2017", "part": "test"}}}, "`part` and `task` go with a `design`"),
+        ({"conditions": {"a": {"train": {"design": "x", "n": 0}}}}, r"`conditions.a.train.0.n` input should be"),
+        ({"conditions": {"a": {"train": [{"photos": 3}]}}}, r"`conditions.a.train.0.photos`"),
+        ({"seeds": [1, 1]}, "`seeds` a seed is there twice"),
+        ({"finetune": {"seed": 3}}, "`finetune.seed` is said by `seed` or `seeds`"),
+        ({"probe": {"test": "nope"}}, "`probe.test` is `nope`: expected one of shapes"),
         ({"colour": "red"}, "`colour` is not known: expected one of name, model, seed"),
         ({"seed": -1}, "`seed` input should be greater than or equal to 0, got '-1'"),
         ({"tests": {"up": {"photos": "../../etc"}}}, "is used as a folder's name"),

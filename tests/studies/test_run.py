@@ -12,9 +12,9 @@ from evensight.cli import app
 from evensight.errors import InputError
 from evensight.evaluation.results import read_results
 from evensight.scenes import catalog
-from evensight.studies import run
-from evensight.studies.plan import Condition, Study, StudyTest
-from evensight.studies.run import StudyResult, _claim, run_study, study_evaluations
+from evensight.studies.figures import StudyResult
+from evensight.studies.plan import Condition, Source, Study
+from evensight.studies.run import check, claim, run_study, study_evaluations
 
 MINI_TRAIN = """
 name: mini-train
@@ -62,7 +62,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyResult]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All but how long things took."""
+    there = (path for path in folder.rglob("*") if path.is_file() and path.name != ".durations.jsonl")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in there}
 
 
 def test_the_summary_has_every_condition_and_test(done: tuple[Path, StudyResult]) -> None:
@@ -88,7 +90,7 @@ def test_the_report_is_written(done: tuple[Path, StudyResult]) -> None:
 
 
 def test_missing_photographs_are_said_with_how_to_get_them(done: tuple[Path, StudyResult]) -> None:
-    (note,) = done[1].skipped
+    (note,) = done[1].notes
     assert "coco-val was skipped" in note
     assert "EVENSIGHT_PHOTOS=FOLDER" in note
     assert "coco-val was skipped" in (done[0] / "report.html").read_text()
@@ -139,11 +141,13 @@ def test_a_study_s_folder_is_reported_in_its_own_order(done: tuple[Path, StudyRe
     assert shown.exit_code == 0, shown.output
     picture = (tmp_path / "h.svg").read_text()
     assert picture.index(">base<") < picture.index(">balanced<")
-    assert [folder.parent.name for folder in study_evaluations(done[0])] == ["base", "balanced"]
+    assert [title for title, _ in study_evaluations(done[0])] == ["base", "balanced"]
 
 
 def test_a_design_that_is_not_there_is_told_before_anything_is_done(tmp_path: Path) -> None:
-    wrong = mini_study().model_copy(update={"conditions": {"base": Condition(), "bad": Condition(train="nothing")}})
+    wrong = mini_study().model_copy(
+        update={"conditions": {"base": Condition(), "bad": Condition(train=(Source(design="nothing"),))}}
+    )
     with pytest.raises(InputError, match="`nothing` is not known"):
         run_study(wrong, tmp_path / "out", "the command")
     assert not (tmp_path / "out" / "study.json").exists()
@@ -153,7 +157,7 @@ def test_a_study_with_nothing_to_ask_is_told_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    empty = mini_study().model_copy(update={"tests": {"coco-val": StudyTest(photos="val2017")}})
+    empty = mini_study().model_copy(update={"tests": {"coco-val": Source(photos="val2017")}})
     with pytest.raises(InputError, match=r"has nothing to ask: coco-val was skipped"):
         run_study(empty, tmp_path / "out", "the command")
     assert not (tmp_path / "out" / "conditions").exists()
@@ -161,14 +165,13 @@ def test_a_study_with_nothing_to_ask_is_told_before_anything_is_done(
 
 def test_what_a_kill_left_half_written_is_not_in_the_way(tmp_path: Path) -> None:
     (tmp_path / ".partial-1-study.json").write_text("{")
-    _claim(mini_study(), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"study.json"}
+    claim(mini_study(), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"study.json", ".lock"}
 
 
 def test_a_design_is_asked_its_own_question() -> None:
-    asked = Study(name="s", conditions={"base": Condition()}, tests={"near": StudyTest(design="nearest")})
-    examples, _ = run._tests(asked)
-    assert examples["near"].info.config["task"] == "nearest-object"
+    asked = Study(name="s", conditions={"base": Condition()}, tests={"near": Source(design="nearest")})
+    assert check(asked).tests["near"].info.config["task"] == "nearest-object"
 
 
 @pytest.fixture
@@ -206,7 +209,7 @@ def test_a_study_trains_and_tests_on_photographs_with_controls_and_baselines_bes
 ) -> None:
     monkeypatch.setenv("EVENSIGHT_PHOTOS", str(photographs))
     done = run_study(photo_study(), tmp_path / "out", "the command")
-    assert done.skipped == ()
+    assert done.notes == ()
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert {(condition, test) for condition, tests in summary.items() for test in tests} == {
         (condition, test) for condition in ("base", "real") for test in ("coco-val", "mirrored")
@@ -224,9 +227,9 @@ def test_a_condition_without_its_photographs_is_said_and_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    study = photo_study().model_copy(update={"tests": {"mini": StudyTest(design="mini-train")}})
+    study = photo_study().model_copy(update={"tests": {"mini": Source(design="mini-train")}})
     done = run_study(study, tmp_path / "out", "the command")
     assert [condition for condition, _, _ in done.rows] == ["base"]
-    (note,) = done.skipped
+    (note,) = done.notes
     assert "real was skipped" in note
     assert "photos fetch coco-train --images --to data/coco" in note

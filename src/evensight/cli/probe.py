@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evensight.probing.results import Answers, ProbeResults
+    from evensight.probing.results import ProbeResults
 
 probe = typer.Typer(help="What a model's hidden states hold of a place, layer by layer, and whether it is used.")
 
@@ -59,6 +59,7 @@ def run_probe(
     from evensight.probing.run import probe as run
     from evensight.settings import checked
     from evensight.storage.stored import StoredExamples
+    from evensight.studies.probed import answers_of
 
     name, data, out = _needed(model, data, out)
     given = {"positions": _names(positions), "targets": _names(targets), "layers": _names(layers)}
@@ -66,7 +67,9 @@ def run_probe(
     counts = {"seeds": seeds, "folds": folds, "batch_size": batch_size, "intervention": intervention}
     config = checked(ProbeConfig, chosen | counts, "the options")
     with code_allowed(allow_code):
-        run(name, adapter, StoredExamples(data), out, config, answers=None if answers is None else _answers(answers))
+        run(
+            name, adapter, StoredExamples(data), out, config, answers=None if answers is None else answers_of(answers)
+        )
     found = [(out.name, read_probes(out))]
     _draw(found, figure)
     _print(found, as_json)
@@ -155,16 +158,6 @@ def _draw(found: "Sequence[tuple[str, ProbeResults]]", figure: Path | None) -> N
 
     if figure is not None:
         save_layers(found, figure)
-
-
-def _answers(path: Path) -> "Answers":
-    """What an evaluation's model said."""
-    from evensight.evaluation.results import read_results
-    from evensight.probing.results import Answers
-
-    results = read_results(path)
-    said = zip(results.column("parsed"), results.correct.tolist(), strict=True)
-    return Answers(path, results.manifest.inputs, dict(zip(results.column("id"), said, strict=True)))
 
 
 def _needed(model: str | None, data: Path | None, out: Path | None) -> tuple[str, Path, Path]:

@@ -25,22 +25,24 @@ def report(
     from evensight.reports.html import build_report
     from evensight.studies.run import STUDY_NAME, study_evaluations
 
-    found = [
-        folder
+    listed = [
+        pair
         for run in runs
-        for folder in (study_evaluations(run) if (run / STUDY_NAME).exists() else find_evaluations(run))
+        for pair in (
+            study_evaluations(run)
+            if (run / STUDY_NAME).exists()
+            else [(_title(found), found) for found in find_evaluations(run)]
+        )
     ]
-    results, titles = [read_results(folder) for folder in found], _titles(found)
+    results, titles = [read_results(folder) for _, folder in listed], [title for title, _ in listed]
     command = shlex.join(["evensight", "report", *map(str, runs), "--out", str(out)])
     build_report(results, titles, out, title=title, command=command)
     if heatmaps is not None:
         save_heatmaps(results, titles, heatmaps)
-    typer.echo(f"{out}: {len(found)} evaluations")
+    typer.echo(f"{out}: {len(listed)} evaluations")
 
 
-def _titles(folders: list[Path]) -> list[str]:
-    """A short name for each run: its folder's, or in a study's folder its condition's."""
-    return [
-        folder.parent.name if folder.parent.parent.name == "evaluations" else folder.name
-        for folder in (folder.resolve() for folder in folders)
-    ]
+def _title(folder: Path) -> str:
+    """A short name for a run: its folder's, or in a study's folder its condition's."""
+    whole = folder.resolve()
+    return whole.parent.name if whole.parent.parent.name == "evaluations" else whole.name

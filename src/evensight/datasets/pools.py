@@ -23,8 +23,7 @@ def pools_for(file: DesignFile, backgrounds: Path | None, photos: Path | None, s
     Raises:
         InputError: A folder can't be used. What is wanted and not there is said when the design is made.
     """
-    wants_photos = any("photo" in _listed(part.get("background", [])) for part in file.parts)
-    wants_objects = any("category" in part for part in file.parts)
+    wants_photos, wants_objects = _wants_grounds(file), _wants_objects(file)
     if not wants_photos and not wants_objects and (backgrounds or photos):
         raise InputError(
             f"the design `{file.name}` has neither photographs behind its objects nor real objects: leave out "
@@ -38,6 +37,19 @@ def pools_for(file: DesignFile, backgrounds: Path | None, photos: Path | None, s
     if wants_objects and photos is not None:
         cutouts = Cutouts.of_coco(photos, split, grounds=_plain_grounds(file))
     return Pools(ground, cutouts)
+
+
+def wants_photographs(file: DesignFile) -> bool:
+    """Whether a design has photographs behind its objects, or real objects."""
+    return _wants_grounds(file) or _wants_objects(file)
+
+
+def _wants_grounds(file: DesignFile) -> bool:
+    return any("photo" in _listed(part.get("background", [])) for part in file.parts)
+
+
+def _wants_objects(file: DesignFile) -> bool:
+    return any("category" in part for part in file.parts)
 
 
 def _plain_grounds(file: DesignFile) -> list[RGB]:

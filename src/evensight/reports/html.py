@@ -17,12 +17,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from evensight import __version__
 from evensight.annotations import AREAS
 from evensight.errors import InputError
+from evensight.evaluation.over_seeds import OverSeeds
 from evensight.evaluation.results import Results
 from evensight.reports import wording
 from evensight.reports.charts import N_STYLES, marker_svg
 from evensight.reports.findings import ALPHA
 from evensight.reports.heatmap import legend_svg
 from evensight.reports.looking import PRIOR_NEEDED
+from evensight.reports.matrix import CAPTION, matrix_rows, matrix_svg
 from evensight.reports.sections import MOST_LEVELS, provenance, sections
 from evensight.runs import write_text
 
@@ -38,6 +40,7 @@ def build_report(
     title: str = DEFAULT_TITLE,
     notes: Sequence[str] = (),
     command: str = "",
+    over: Sequence[OverSeeds] = (),
 ) -> None:
     """Writes the report on some evaluations to `out`, whole or not at all.
 
@@ -49,6 +52,7 @@ def build_report(
         title: The report's heading.
         notes: What a reader should know first ("skipped coco-val: no photographs").
         command: What to type to make it again.
+        over: The figures of all conditions on all tests, over seeds where there are several.
 
     Raises:
         InputError: There is no run, or two runs of a set have one title, or `out` is a folder.
@@ -63,6 +67,9 @@ def build_report(
         sections=sections(runs, titles),
         provenance=[provenance(results, name) for results, name in zip(runs, titles, strict=True)],
         legend=legend_svg(),
+        matrix=matrix_svg(over) if over else "",
+        matrix_rows=list(matrix_rows(over)),
+        matrix_caption=CAPTION,
         areas=AREAS,
         alpha=ALPHA,
         most_levels=MOST_LEVELS,

@@ -1,219 +1,295 @@
-"""Running a study: every condition is trained, every condition is asked every test, and the figures are written.
+"""Running a study: every condition is trained, asked every test and probed, and the figures are written.
 
-Each training and each evaluation is a run folder of its own; one that is whole and of just this configuration is
-not done again, so a study that was stopped goes on where it was. The folder holds
+Each training, evaluation and probing is a run folder of its own (`parts`); one that is whole and of just this
+configuration is not done again, so a study that was stopped goes on where it was. What fails is told at the end, and
+the rest is done. The folder holds
 
-    study.json                      what the study is
-    conditions/CONDITION/           the fine-tuning run
-    evaluations/CONDITION/TEST/     the evaluation
-    summary.json                    condition -> test -> figures
-    report.html                     the report
+    study.json                what the study is
+    conditions/  evaluations/  probes/
+    summary.json              condition -> test -> figures
+    matrix.csv  matrix.svg    the same as a table and as a picture
+    report.html               the report
 """
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import fcntl
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evensight.coco.reading import PHOTOS_VARIABLE, has_split, photos_root
 from evensight.datasets.examples import ExampleSet
-from evensight.datasets.orders import Order
-from evensight.datasets.photo_sets import photo_set
 from evensight.errors import InputError
-from evensight.evaluation.ask import evaluate
+from evensight.evaluation.ask import Allowed, evaluate_subject
 from evensight.evaluation.results import Results, read_results
-from evensight.evaluation.summary import Summary, summarise
-from evensight.photos.catalog import photo_design, split_design
-from evensight.reports.html import build_report
-from evensight.runs import RunFolder, read_json, write_json
+from evensight.models.answering import Way
+from evensight.models.subjects import model_here
+from evensight.progress import say
+from evensight.runs import MANIFEST_NAME, RunFolder, is_half_written, read_json, write_json
 from evensight.settings import checked
-from evensight.studies.plan import Study, StudyTest
+from evensight.studies.durations import measured
+from evensight.studies.figures import StudyResult, write_figures
+from evensight.studies.parts import Failure, Run, all_runs, chosen, runs_of
+from evensight.studies.plan import Condition, ProbePlan, Study
+from evensight.studies.sets import make, missing, named, skipped
 from evensight.training.finetune import config_for, finetune
+from evensight.training.methods import FinetuneConfig
 
 STUDY_NAME = "study.json"
+_LOCKS = ".locks"
 
 
-@dataclass(frozen=True, slots=True)
-class StudyResult:
-    """What a study gave.
-
-    Attributes:
-        rows: `(condition, test, figures)` in order.
-        skipped: What was not done, and how to have it done.
-        report: The report's path.
-    """
-
-    rows: tuple[tuple[str, str, Summary], ...]
-    skipped: tuple[str, ...]
-    report: Path
-
-
-def run_study(study: Study, out: Path, command: str) -> StudyResult:
-    """Does what a study says and is not done yet.
+def run_study(study: Study, out: Path, command: str, only: Sequence[str] = ()) -> StudyResult:
+    """Does what a study says and is not done yet, and writes the figures of all that is there.
 
     Args:
         study: The study.
         out: Its folder.
         command: How to run it again, for the report.
+        only: The conditions to do; empty for all. Other processes may do others in the same folder meanwhile.
 
     Raises:
-        InputError: The folder holds another study, or something that the study names can't be used.
+        InputError: The folder holds another study, something that the study names can't be used, or another process
+            is at work on one of the conditions.
     """
-    with RunFolder(out).locked():
-        tests, skipped = _tests(study)
-        config = config_for(study.model, {"seed": study.seed, **study.finetune}, f"the study `{study.name}`")
-        training, untrained = _training_sets(study)
-        skipped += untrained
-        _claim(study, out)
-        adapters = {name: _train(study, name, examples, out, config) for name, examples in training.items()}
-        runs: list[tuple[str, str, Results]] = []
-        for test, examples in tests.items():
-            for condition, adapter in adapters.items():
-                folder = out / "evaluations" / condition / test
-                evaluate(study.model, adapter, examples, folder, study.batch_size, replace=True)
-                runs.append((condition, test, read_results(folder)))
-        rows = tuple((condition, test, summarise(results)) for condition, test, results in runs)
-        write_json(out / "summary.json", _figures(rows))
-        build_report(
-            [results for _, _, results in runs],
-            [condition for condition, _, _ in runs],
-            out / "report.html",
-            title=f"evensight · {study.name}",
-            notes=skipped,
-            command=command,
-        )
-    return StudyResult(rows, tuple(skipped), out / "report.html")
+    sets = check(study, only)
+    claim(study, out)
+    return finish(study, out, command, sets.skipped, do(study, out, sets))
 
 
-def study_evaluations(out: Path) -> list[Path]:
-    """The evaluations in a study's folder that are there, by test, the conditions in the study's order.
+@dataclass(frozen=True, slots=True)
+class CheckedSets:
+    """What a study asks and trains, as far as there are photographs for it.
+
+    Attributes:
+        conditions: The names of the conditions that can be done.
+        tests: The tests' examples.
+        skipped: What is left out, and how to have it done.
+    """
+
+    conditions: tuple[str, ...]
+    tests: Mapping[str, ExampleSet]
+    skipped: tuple[str, ...]
+
+
+def check(study: Study, only: Sequence[str] = ()) -> CheckedSets:
+    """The sets of a study, all settings checked; nothing is trained or asked.
+
+    Raises:
+        InputError: Something that the study names can't be used.
+    """
+    left_out, tests, conditions = [], {}, []
+    for name, source in study.tests.items():
+        with named("test", name):
+            lacking = missing([source])
+            if lacking is None:
+                tests[name] = make([source], study, study.seed)
+                continue
+        left_out.append(skipped(name, lacking))
+    if not tests:
+        raise InputError(f"the study `{study.name}` has nothing to ask: {' '.join(left_out)}")
+    for name, condition in chosen(study, only).items():
+        with named("condition", name):
+            config(study, condition, study.seed, name)
+            lacking = missing(condition.train)
+            if lacking is None:
+                conditions.append(name)
+                if condition.train:
+                    make(condition.train, study, study.training_seeds()[0])
+                continue
+        left_out.append(skipped(name, lacking))
+    return CheckedSets(tuple(conditions), tests, tuple(left_out))
+
+
+def config(study: Study, condition: Condition, seed: int, name: str) -> FinetuneConfig:
+    """How a condition is fine-tuned."""
+    given = {"seed": seed, **study.finetune, **condition.finetune}
+    return config_for(condition.model or study.model, given, f"the condition `{name}` of the study `{study.name}`")
+
+
+def do(study: Study, out: Path, sets: CheckedSets) -> list[Failure]:
+    """Does the parts of the checked conditions that are not done yet; gives what failed.
+
+    Raises:
+        InputError: Another process is at work on one of them.
+    """
+    with ExitStack() as stack:
+        for name in sets.conditions:
+            stack.enter_context(_condition_locked(out, name))
+        doing = _Doing(study, out, sets.tests)
+        for run in all_runs(study, sets.conditions):
+            doing.run(run)
+        return doing.failures
+
+
+@dataclass
+class _Doing:
+    """A study under way."""
+
+    study: Study
+    out: Path
+    tests: Mapping[str, ExampleSet]
+    failures: list[Failure] = field(default_factory=list)
+
+    def run(self, run: Run) -> None:
+        """Trains, asks and probes a condition with one seed."""
+        adapter: Path | None = None
+        if self.study.conditions[run.condition].train:
+            adapter = run.training(self.out)
+            if not self._is_done(f"training {run.name}", lambda: self._train(run)):
+                return
+        for test, examples in self.tests.items():
+            self._is_done(f"asking {run.name} {test}", lambda t=test, e=examples: self._ask(run, adapter, t, e))
+        plan = self.study.probe
+        if plan is not None and plan.test in self.tests:
+            self._is_done(f"probing {run.name}", lambda: self._probe(run, adapter, plan))
+
+    def _is_done(self, part: str, work: Any) -> bool:
+        """Does a part; whether it could be done."""
+        try:
+            work()
+        except InputError as error:
+            self._failed(Failure(part, str(error)))
+            return False
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._failed(Failure(part, reason, traceback.format_exc()))
+            return False
+        return True
+
+    def _failed(self, failure: Failure) -> None:
+        self.failures.append(failure)
+        say(str(failure))
+
+    def _model(self, run: Run) -> str:
+        return self.study.conditions[run.condition].model or self.study.model
+
+    def _train(self, run: Run) -> None:
+        condition, folder = self.study.conditions[run.condition], run.training(self.out)
+        settings = config(self.study, condition, run.seed, run.condition)
+        examples = make(condition.train, self.study, run.seed)
+        with measured(self.out, folder, "train", self._model(run), settings.epochs * len(examples)):
+            finetune(self._model(run), examples, settings, folder, replace=True)
+
+    def _ask(self, run: Run, adapter: Path | None, test: str, examples: ExampleSet) -> None:
+        allowed = Allowed(replacing=True, trained_on=self.study.conditions[run.condition].allow_trained_on)
+        subject = model_here(self._model(run), adapter, self.study.batch_size, Way())
+        folder = run.evaluation(self.out, test)
+        with measured(self.out, folder, "ask", self._model(run), len(examples)):
+            evaluate_subject(subject, examples, folder, allowed=allowed)
+
+    def _probe(self, run: Run, adapter: Path | None, plan: ProbePlan) -> None:
+        from evensight.probing.run import ProbeConfig, probe
+        from evensight.studies.probed import answers_of
+
+        given = plan.model_dump(exclude_none=True, exclude={"test"})
+        settings = checked(ProbeConfig, given, f"the `probe` of the study `{self.study.name}`")
+        answers = answers_of(run.evaluation(self.out, plan.test))
+        folder, examples = run.probes(self.out), self.tests[plan.test]
+        with measured(self.out, folder, "probe", self._model(run), len(examples)):
+            probe(self._model(run), adapter, examples, folder, settings, answers=answers, replace=True)
+
+
+def finish(
+    study: Study, out: Path, command: str, left_out: Sequence[str], failures: Sequence[Failure]
+) -> StudyResult:
+    """Writes the figures of all that is there, whoever did it."""
+    with _alone(out):
+        return write_figures(study, out, evaluations(study, out), command, left_out, failures)
+
+
+def evaluations(study: Study, out: Path) -> dict[str, dict[str, list[tuple[Run, Results]]]]:
+    """Test -> condition -> the runs that are there, each with its seed, in the study's order."""
+    found: dict[str, dict[str, list[tuple[Run, Results]]]] = {}
+    for test in study.tests:
+        for condition in study.conditions:
+            for run in runs_of(study, condition):
+                folder = run.evaluation(out, test)
+                if (folder / MANIFEST_NAME).exists():
+                    found.setdefault(test, {}).setdefault(condition, []).append((run, read_results(folder)))
+    return found
+
+
+def read_study_folder(out: Path) -> Study:
+    """The study that a folder holds.
+
+    Raises:
+        InputError: It holds none, or its record is damaged.
+    """
+    if not (out / STUDY_NAME).is_file():
+        raise InputError(f"`{out}` has no {STUDY_NAME}: expected the folder of a study")
+    return checked(Study, read_json(out / STUDY_NAME, "study's record"), f"`{out / STUDY_NAME}`")
+
+
+def study_evaluations(out: Path) -> list[tuple[str, Path]]:
+    """The evaluations in a study's folder that are there, with their titles: by test, in the study's order.
+
+    Of a condition with several seeds it is the first seed that is there.
 
     Raises:
         InputError: The folder's record is damaged.
     """
-    record = read_json(out / STUDY_NAME, "study's record")
-    study = checked(Study, record, f"`{out / STUDY_NAME}`")
-    folders = (out / "evaluations" / condition / test for test in study.tests for condition in study.conditions)
-    return [folder for folder in folders if folder.is_dir()]
+    study = read_study_folder(out)
+    listed = []
+    for test in study.tests:
+        for condition in study.conditions:
+            folders = (run.evaluation(out, test) for run in runs_of(study, condition))
+            listed += [(condition, folder) for folder in folders if folder.is_dir()][:1]
+    return listed
 
 
-def _claim(study: Study, out: Path) -> None:
-    """Makes the folder this study's, unless it is another's."""
+def claim(study: Study, out: Path) -> None:
+    """Makes the folder this study's, unless it is another's.
+
+    Raises:
+        InputError: It is, or it holds files of somebody else.
+    """
+    known = (".lock", _LOCKS, STUDY_NAME)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"`{out}` is a file: expected a folder, or a new name, for a study")
+    is_new = not (out / STUDY_NAME).exists()
+    if is_new and out.is_dir() and any(one.name not in known and not is_half_written(one) for one in out.iterdir()):
+        raise InputError(f"`{out}` holds files that are not of a study: choose an empty or a new folder")
+    out.mkdir(parents=True, exist_ok=True)
     path, content = out / STUDY_NAME, study.model_dump(mode="json")
-    folder = RunFolder(out)
-    if path.exists():
-        if read_json(path, "study's record") != content:
+    with _alone(out):
+        if not path.exists():
+            write_json(path, content)
+        elif read_json(path, "study's record") != content:
             raise InputError(
                 f"`{out}` holds another study, or this one with other settings: choose a new folder, "
                 "or remove this one"
             )
-    elif folder.has_foreign_files():
-        raise InputError(f"`{out}` holds files that are not of a study: choose an empty or a new folder")
-    else:
-        write_json(path, content)
-    folder.sweep()
-
-
-def _training_sets(study: Study) -> tuple[dict[str, ExampleSet | None], list[str]]:
-    """What each condition is trained on (None: nothing), and what is left out for want of photographs."""
-    sets: dict[str, ExampleSet | None] = {}
-    skipped = []
-    for name, condition in study.conditions.items():
-        missing = None if condition.train is None else _missing_split(condition.train)
-        if missing is not None:
-            skipped.append(_skipped(name, missing))
-        else:
-            with _named("condition", name):
-                sets[name] = None if condition.train is None else _set(condition.train, study)
-    return sets, skipped
 
 
 @contextmanager
-def _named(part: str, name: str) -> Iterator[None]:
-    """Has an error say which part of the study it is about."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"the {part} `{name}`: {error}") from error
-
-
-def _test_set(test: StudyTest, study: Study) -> ExampleSet:
-    """What a test asks."""
-    if test.design is not None:
-        return _set(test.design, study)
-    root = photos_root()
-    return photo_set(split_design(root, str(test.photos)), root, study.seed)
-
-
-def _set(design: str, study: Study) -> ExampleSet:
-    """The set of a design, of scenes or of photographs."""
-    photos = None if photo_design(design) is None else photos_root()
-    return Order(design, study.size_px, study.seed, photos=photos).examples()
-
-
-def _missing_split(design: str) -> str | None:
-    """The split of photographs that a design needs and that is not there."""
-    found = photo_design(design)
-    return None if found is None else _missing(found.photos)
-
-
-def _missing(split: str) -> str | None:
-    """The split, if it is not there.
+def _condition_locked(out: Path, name: str) -> Iterator[None]:
+    """Keeps other processes from this condition while the block runs.
 
     Raises:
-        InputError: The user has named a folder, and it isn't in there.
+        InputError: One is at work on it.
     """
-    root = photos_root()
-    if has_split(root, split):
-        return None
-    if PHOTOS_VARIABLE in os.environ:
-        raise InputError(
-            f"`{PHOTOS_VARIABLE}` names `{root}`, which has no {split}/ with "
-            f"annotations/instances_{split}.json: expected a folder in COCO's layout"
-        )
-    return split
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(RunFolder(out / _LOCKS / name).locked())
+        except InputError as error:
+            raise InputError(
+                f"the condition `{name}` of `{out}` is being done by another evensight process: wait for it, or "
+                "choose others with `--only`"
+            ) from error
+        yield
 
 
-def _skipped(name: str, split: str) -> str:
-    root = photos_root()
-    fetched = {"val2017": "coco-val", "train2017": "coco-train --images"}.get(split)
-    how = f"`evensight photos fetch {fetched} --to {root}` brings them" if fetched else "Put them there"
-    return (
-        f"{name} was skipped: there are no photographs in {root}/{split} with "
-        f"{root}/annotations/instances_{split}.json. {how}; photographs elsewhere are named by "
-        f"{PHOTOS_VARIABLE}=FOLDER."
-    )
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Waits until no other process writes the study's figures, and keeps them away while the block runs.
 
-
-def _tests(study: Study) -> tuple[dict[str, ExampleSet], list[str]]:
-    """The tests' examples, and what is left out for want of photographs."""
-    tests: dict[str, ExampleSet] = {}
-    skipped = []
-    for name, test in study.tests.items():
-        missing = _missing_split(test.design) if test.design is not None else _missing(str(test.photos))
-        if missing is not None:
-            skipped.append(_skipped(name, missing))
-            continue
-        with _named("test", name):
-            tests[name] = _test_set(test, study)
-    if not tests:
-        raise InputError(f"the study `{study.name}` has nothing to ask: {' '.join(skipped)}")
-    return tests, skipped
-
-
-def _train(study: Study, condition: str, examples: ExampleSet | None, out: Path, config: Any) -> Path | None:
-    """The run folder of a condition's adapter; None for the model as it is."""
-    if examples is None:
-        return None
-    folder = out / "conditions" / condition
-    finetune(study.model, examples, config, folder, replace=True)
-    return folder
-
-
-def _figures(rows: tuple[tuple[str, str, Summary], ...]) -> Mapping[str, Mapping[str, Any]]:
-    figures: dict[str, dict[str, Any]] = {}
-    for condition, test, summary in rows:
-        figures.setdefault(condition, {})[test] = summary.headline()
-    return figures
+    What a killed process left half written of them is taken away.
+    """
+    with (out / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in [entry for entry in out.iterdir() if is_half_written(entry) and entry.is_file()]:
+            with suppress(FileNotFoundError):
+                leftover.unlink()
+        yield
