@@ -69,7 +69,7 @@ exports:  ## have LLaMA-Factory, ms-swift, lmms-eval and others load exported se
 ecosystem:  ## have lmms-eval and inspect_ai run a set and score as evensight does, in .venv-ecosystem
 	PYTHON="$(PYTHON)" sh scripts/ecosystem.sh .venv-ecosystem
 
-ray:  ## store a set and ask a model with two workers of a Ray cluster, one of them killed, in .venv-ray
+ray:  ## store a set, ask a model and run a study with workers of a Ray cluster, some of them killed, in .venv-ray
 	PYTHON="$(PYTHON)" sh scripts/ray.sh .venv-ray
 
 seeds: $(READY)  ## the demo over 3 seeds; writes docs/seeds.md (about 12 minutes)

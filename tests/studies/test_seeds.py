@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from evensight.evaluation.results import read_results
 from evensight.runs import RunFolder
 from evensight.scenes import catalog
 from evensight.statistics import holm, paired_difference, seeds_accuracy, seeds_difference
+from evensight.studies import ray_engine
 from evensight.studies import run as studies
 from evensight.training import finetune as training
 
@@ -167,3 +170,64 @@ def test_what_cannot_be_done_is_one_line(done: Path, words: list[str], says: str
     refused = called(*words)
     assert refused.exit_code != 0
     assert says in str(refused.exception) + refused.output
+
+
+class PlayedRay:
+    """What of Ray is used: tasks, done when they are waited for. `make ray` runs a study on a real cluster."""
+
+    def __init__(self) -> None:
+        self.needs: dict[str, Any] = {}
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2.0, "GPU": 1.0}
+
+    def remote(self, work: Any) -> Any:
+        played = self
+
+        class Task:
+            def options(self, **needs: Any) -> "Task":
+                played.needs = needs
+                return self
+
+            def remote(self, *given: Any, **more: Any) -> Any:
+                return partial(work, *given, **more)
+
+        return Task()
+
+    def wait(self, tasks: list[Any], num_returns: int) -> tuple[list[Any], list[Any]]:
+        return tasks[:num_returns], tasks[num_returns:]
+
+    def get(self, task: Any) -> Any:
+        return task()
+
+
+def test_a_study_on_ray_gives_the_same_files(done: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = PlayedRay()
+    monkeypatch.setitem(sys.modules, "ray", played)
+    shutil.copytree(done, home / "on-ray")
+    shutil.rmtree(home / "on-ray" / "evaluations" / "little")
+    ran = called("resume", "on-ray", "--engine", "ray")
+    assert ran.exit_code == 0, ran.output
+    assert played.needs == {"max_retries": -1, "num_gpus": 1}
+    for name in ("summary.json", "matrix.csv"):
+        assert (home / "on-ray" / name).read_bytes() == (done / name).read_bytes()
+    lost = studies.check
+
+    def dies(study: Any, only: Any = ()) -> Any:
+        if only == ["little"]:
+            raise RuntimeError("the worker's disk is full")
+        return lost(study, only)
+
+    monkeypatch.setattr(ray_engine, "check", dies)
+    failed = called("resume", "on-ray", "--engine", "ray")
+    assert failed.exit_code != 0
+    assert "the condition little failed: the worker's disk is full" in str(failed.exception) + failed.output
+
+
+def test_without_ray_it_is_said(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    refused = called("resume", "out", "--engine", "ray")
+    assert "pip install 'evensight[ray]'" in str(refused.exception) + refused.output
