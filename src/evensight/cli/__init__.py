@@ -68,6 +68,9 @@ def main() -> None:
         if stopped.code == 130:  # what typer makes of Ctrl-C
             typer.echo("stopped; run the same command again to go on", err=True)
         raise
+    finally:
+        if "evensight.models.processes" in sys.modules:
+            sys.modules["evensight.models.processes"].leave()
 
 
 def _fail(message: str) -> None:

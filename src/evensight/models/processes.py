@@ -5,6 +5,7 @@ raises for all is printed once: the others end without a word.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -117,6 +118,13 @@ def processes() -> Processes:
 
         torch.cuda.set_device(state.device)
     return Processes(state.process_index, state.num_processes)
+
+
+def leave() -> None:
+    """Leaves the other processes: one that ends while still joined aborts now and then, though its work is done."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def is_sharded() -> bool:
