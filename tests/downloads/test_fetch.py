@@ -247,7 +247,7 @@ def test_a_server_that_is_gone_ends_it_soon(server: FaultyServer, tmp_path: Path
     server.always = Fault(status=503, body=b"")
     with pytest.raises(UnreachableError):
         replace(fetching(server, tmp_path), n_at_once=1).run(Wanted(photos=True, limit=4))
-    assert len(server.asked) <= 6  # three tries for the first, and what began before it was stopped
+    assert server.asked == [("/val2017/000000000001.jpg", None)] * 3  # all tries for the first, none for the others
 
 
 def test_images_that_were_there_are_checked_and_taken(server: FaultyServer, tmp_path: Path) -> None:

@@ -183,6 +183,8 @@ class Downloader:
         here, validator = part.n_bytes, part.validator
         if here == file.n_bytes and part.path.exists():
             return
+        if self._stopped.is_set():
+            raise Interrupted("stopped")
         if (file.n_bytes is not None and here > file.n_bytes) or (file.sha256 is None and validator is None):
             part.discard()  # nothing would tell that the rest is of the same file
             here = 0

@@ -130,7 +130,11 @@ class SinglePhotos:
         known = (was.n_bytes, was.sha256) if was else (None, None)  # what was removed comes back as it was
         file = RemoteFile(f"{folder.name}/{photo.file_name}", *known)
         target = folder / photo.file_name
-        download_from(self.downloader, self.bases, file, target, parts=self.parts, fault=photo_fault(photo))
+        try:
+            download_from(self.downloader, self.bases, file, target, parts=self.parts, fault=photo_fault(photo))
+        except UnreachableError:
+            self.downloader.stop()  # at once, before this thread takes up the next
+            raise
         return _file(target)
 
 
