@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -9,17 +10,33 @@ import pytest
 from evensight.datasets.controls import controlled
 from evensight.datasets.mixtures import Mixture
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.datasets.subsets import Part
+from evensight.datasets.subsets import Part, subset
 from evensight.errors import InputError
 from evensight.evaluation.apart import check_not_trained_on
 from evensight.runs import RunManifest
+from evensight.scenes.catalog import build, design_file
 from evensight.scenes.compose import SceneDesign
+
+PARTS = (None, "train", "test")
 
 
 def _trained(config: Mapping[str, Any] | None, known_as: str | None) -> RunManifest:
     """What a run leaves that was trained on a set."""
     inputs = {} if known_as is None else {"data": known_as}
     return RunManifest("finetune", {"data": config}, inputs, {})
+
+
+def test_draws_of_some_examples_may_share_some_but_the_parts_that_a_design_holds_out_are_apart() -> None:
+    whole, train, test = (SceneExamples(build(design_file("ladder-black"), part=part), 64, 0) for part in PARTS)
+    some = [subset(whole, 60, 0), subset(whole, 90, 0), subset(whole, 60, 1), subset(train, 60, 0)]
+    for a, b in [*combinations(some, 2), (whole, train), (whole, test), (train, some[3]), (test, some[0])]:
+        for trained, asked in ((a, b), (b, a)):
+            with pytest.raises(InputError, match="trained on"):
+                check_not_trained_on([_trained(trained.info.config, trained.hash)], asked)
+    mixed = Mixture("mixed", some[3], train, 0)
+    for a, b in [(train, test), (some[3], test), (some[3], subset(test, 60, 0)), (mixed, test)]:
+        check_not_trained_on([_trained(a.info.config, a.hash)], b)
+        check_not_trained_on([_trained(b.info.config, b.hash)], a)
 
 
 def test_what_shares_examples_by_mixtures_controls_and_parts_is_refused(mini_train: SceneDesign) -> None:

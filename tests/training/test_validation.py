@@ -58,7 +58,7 @@ def squares(mini_train: SceneDesign) -> SceneExamples:
 def part(examples: ExampleSet, color: str, every: int) -> Part:
     """Every so many of the squares of a colour."""
     chosen = [k for k, example in enumerate(examples) if example.attributes["color"] == color]
-    return Part(examples, chosen[::every], {"color": color, "every": every})
+    return Part(examples, chosen[::every], {"by": "color", "part": color})
 
 
 class Mirrored(ExampleSet):

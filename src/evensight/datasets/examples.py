@@ -106,6 +106,10 @@ class ExampleSet(ABC):
         """The image of example `index` as the bytes of a PNG or JPEG file."""
         return encode_any(self.pixels(index))
 
+    def cell(self, index: int) -> Cell:
+        """The cell of example `index`."""
+        return self[index].cell
+
     def __iter__(self) -> Iterator[Example]:
         return (self[index] for index in range(len(self)))
 

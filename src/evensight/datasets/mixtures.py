@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import override
 
+from evensight.annotations import Cell
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.errors import InputError
 from evensight.randomness import Permutation, mix
@@ -65,6 +66,11 @@ class Mixture(ExampleSet):
         example = self._parts[part][k]
         attributes: Mapping[str, Any] = dict.fromkeys(self._info.factors, _ABSENT) | dict(example.attributes)
         return Example(**_fields(example) | {"attributes": {**attributes, SOURCE: self._names[part]}})
+
+    @override
+    def cell(self, index: int) -> Cell:
+        part, k = self._at(index)
+        return self._parts[part].cell(k)
 
     @override
     def image(self, index: int) -> Image.Image:

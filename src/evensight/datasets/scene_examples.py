@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import override
 
-from evensight.annotations import Annotation
+from evensight.annotations import Annotation, Cell
 from evensight.datasets.examples import Example, ExampleSet, SetInfo, located
 from evensight.datasets.slots import slots
 from evensight.errors import InputError
@@ -127,6 +127,10 @@ class SceneExamples(ExampleSet):
         if self._is_plain:
             return splicer(size_wh_px, ground_rgb(scene)).encode(patches(self._composer, scene))
         return encode_any(render(scene, self._composer.pools))
+
+    @override
+    def cell(self, index: int) -> Cell:
+        return self._design.cell(index)
 
     def _example(self, index: int, row: Mapping[str, Any], scene: Scene) -> Example:
         annotation = annotate(scene, self._composer.pools)

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import override
 
+from evensight.annotations import Cell
 from evensight.datasets.examples import Example, ExampleSet, SetInfo
 from evensight.errors import InputError
 from evensight.randomness import unit
@@ -20,7 +23,8 @@ class Part(ExampleSet):
         Args:
             whole: The set.
             indices: Which of its examples.
-            config: What they depend on beside the set.
+            config: What they depend on beside the set. Its `part` names one part of a division that is otherwise
+                said by the rest: only two such parts count as sharing no example.
         """
         self._whole = whole
         self._indices = tuple(indices)
@@ -40,8 +44,20 @@ class Part(ExampleSet):
         return self._whole[self._indices[index]]
 
     @override
+    def cell(self, index: int) -> Cell:
+        return self._whole.cell(self._indices[index])
+
+    @override
     def image(self, index: int) -> Image.Image:
         return self._whole.image(self._indices[index])
+
+    @override
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        return self._whole.pixels(self._indices[index])
+
+    @override
+    def encoded(self, index: int) -> bytes:
+        return self._whole.encoded(self._indices[index])
 
 
 def subset(examples: ExampleSet, n: int, seed: int) -> ExampleSet:
@@ -66,9 +82,9 @@ def subset(examples: ExampleSet, n: int, seed: int) -> ExampleSet:
 
 def drawn_evenly(examples: ExampleSet, share: float, seed: int, purpose: str) -> set[int]:
     """The indices of a share of the examples, as large a share of every cell, to one example."""
-    cells: dict[tuple[int, int], list[int]] = {}
-    for index, example in enumerate(examples):
-        cells.setdefault((example.cell.row, example.cell.col), []).append(index)
+    cells: dict[Cell, list[int]] = {}
+    for index in range(len(examples)):
+        cells.setdefault(examples.cell(index), []).append(index)
     chosen: set[int] = set()
     owed = 0.0
     for cell in sorted(cells):

@@ -1,12 +1,14 @@
 """Whether a set is what a model was trained on: then its score says what was learned by heart.
 
-A set's configuration says what it is made of: a part and a control are `of` another set, a `mixture` is of two. So
-two sets share examples where one of them, or a set that it holds whole, is in what the other comes from. Two
-different parts of one set share none.
+A set's configuration says what it is made of: a part and a control are `of` another set, a `mixture` is of two, and a
+design may have a part of its combinations. So each set comes from one or more sets, by steps, and two sets are taken
+to share examples unless they come from different sets, or took different parts of the same division of one. Two
+draws of some examples from one set are no such parts: they may share some.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from evensight.datasets.examples import ExampleSet
@@ -20,9 +22,10 @@ def check_not_trained_on(trainings: Iterable[RunManifest], examples: ExampleSet)
     Raises:
         InputError: It does.
     """
-    asked = _origin(dict(examples.info.config), examples.hash)
+    asked = _lineages(dict(examples.info.config), examples.hash)
     for training in trainings:
-        if _origin(training.config.get("data"), training.inputs.get("data")).shares_with(asked):
+        learned = _lineages(training.config.get("data"), training.inputs.get("data"))
+        if any(one.may_share_with(other) for one, other in product(learned, asked)):
             raise InputError(
                 f"the set `{examples.info.name}` is what the model was trained on: ask another set, or give "
                 "`--allow-trained-on` to measure what it knows by heart"
@@ -30,45 +33,72 @@ def check_not_trained_on(trainings: Iterable[RunManifest], examples: ExampleSet)
 
 
 @dataclass(frozen=True, slots=True)
-class _Origin:
-    """What a set comes from, as hashes.
+class _Step:
+    """One cut on the way from a set to what was taken of it.
 
     Attributes:
-        holds: Itself, and the sets that it holds whole.
-        comes_from: Those, and the sets of which it has a part.
+        division: What was cut, and how, as a hash.
+        part: Which part of the division was taken; None where it has none, as in a draw of some examples.
     """
 
-    holds: frozenset[str]
-    comes_from: frozenset[str]
+    division: str
+    part: str | None
 
-    def shares_with(self, other: "_Origin") -> bool:
-        return bool(self.holds & other.comes_from or other.holds & self.comes_from)
+    def is_apart_from(self, other: "_Step") -> bool:
+        return self.division == other.division and None not in (self.part, other.part) and self.part != other.part
 
 
-def _origin(config: Any, known_as: Any) -> _Origin:
-    """What the set of a configuration comes from; `known_as` is its hash, where one is written down."""
-    own = frozenset() if known_as is None else frozenset({str(known_as)})
-    if not isinstance(config, Mapping):
-        return _Origin(own, own)
-    own |= {hash_json(_without_controls(config))}
+@dataclass(frozen=True, slots=True)
+class _Lineage:
+    """Where examples of a set come from.
+
+    Attributes:
+        source: The set that was there first, by the hashes it is known as.
+        steps: What was taken of it, and of that, and so on.
+    """
+
+    source: frozenset[str]
+    steps: tuple[_Step, ...] = ()
+
+    def may_share_with(self, other: "_Lineage") -> bool:
+        if not self.source & other.source:
+            return False
+        differing = ((a, b) for a, b in zip(self.steps, other.steps, strict=False) if a != b)
+        first = next(differing, None)
+        return first is None or not first[0].is_apart_from(first[1])
+
+
+def _lineages(config: Any, known_as: Any) -> list[_Lineage]:
+    """Where the examples of a configuration's set come from; `known_as` is its hash, where one is written down."""
+    known = frozenset() if known_as is None else frozenset({str(known_as)})
+    whole = [_Lineage(known)]
     match config:
+        case None:
+            return whole
         case {"control": _, "of": base}:
-            of = [_origin(base, config.get("of_hash"))]
+            return _lineages(base, config.get("of_hash"))
         case {"mixture": [*parts]}:
-            of = [_origin(part, None) for part in parts]
-        case {"of": whole}:
-            return _Origin(own, own | _origin(whole, config.get("hash")).comes_from)
-        case _:
-            return _Origin(own, own)
-    return _Origin(own.union(*(one.holds for one in of)), own.union(*(one.comes_from for one in of)))
+            return whole + [lineage for part in parts for lineage in _lineages(part, None)]
+        case {"of": base}:
+            cut = {**_plain(config), "part": None}
+            step = _Step(hash_json(cut), None if config.get("part") is None else str(config["part"]))
+            of = _lineages(base, config.get("hash"))
+            return whole + [replace(one, steps=(*one.steps, step)) for one in of]
+        case {"source": {"part": str(part), **source}}:
+            combinations = {"design": None, "rows": None, "source": {**source, "part": None}}
+            design = hash_json({**config, **combinations})
+            return [*whole, _Lineage(frozenset({design}), (_Step(design, part),))]
+        case {"source": {"part": None}}:
+            config = {**config, "design": None, "rows": None}
+    return [_Lineage(known | {hash_json(config)})]
 
 
-def _without_controls(config: Any) -> Any:
+def _plain(config: Any) -> Any:
     """The configuration as it would be of the set that a control alters: the same part of it is the same part."""
     match config:
         case {"control": _, "of": base}:
-            return _without_controls(base)
+            return _plain(base)
         case {"of": whole}:
-            return {**config, "of": _without_controls(whole), "hash": None}
+            return {**config, "of": _plain(whole), "hash": None}
         case _:
             return config

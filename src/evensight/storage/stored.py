@@ -129,6 +129,10 @@ class StoredExamples(ExampleSet):
         grid = self.info.grid
         return np.bincount(rows * grid.cols + cols, minlength=len(grid)).astype(np.int64)
 
+    @override
+    def cell(self, index: int) -> Cell:
+        return Cell(self._columns["row"][index].as_py(), self._columns["col"][index].as_py())
+
     def __getitem__(self, index: int) -> Example:
         if not 0 <= index < len(self):
             raise IndexError(f"the set has examples 0 to {len(self) - 1}, got {index}")
