@@ -94,8 +94,12 @@ def page(browser: Browser, report: Path, events: Events) -> Iterator[Page]:
 
 def test_nothing_is_fetched_and_nothing_hostile_runs(page: Page, events: Events, report: Path) -> None:
     page.wait_for_load_state("networkidle")
-    for card in page.locator(".card, .cell, summary, .glance-card").all()[::7]:
-        card.hover(force=True)
+    for part in page.locator(".cell, summary:visible, .glance-card").all()[::7]:
+        part.hover(force=True)
+    for view in page.locator(".browser").all():
+        for k in range(5):
+            view.evaluate("(view, at) => { view.scrollTop = at * view.scrollHeight; }", k / 4)
+            page.wait_for_timeout(30)
     assert [url for url in events.requests if not url.startswith("data:")] == [report.as_uri()]
     assert events.console == []
     assert events.dialogs == []
@@ -145,19 +149,70 @@ def test_a_map_is_one_tab_stop_and_is_walked_with_the_arrow_keys(page: Page) -> 
 def test_examples_are_filtered_by_outcome_condition_and_area(page: Page) -> None:
     group = page.locator("#set-1 [data-examples]")
     cards = group.locator(".card:visible")
-    n = cards.count()
-    assert n >= 9
+    n, kept = 640, group.locator(".cards .card").count()
+    control = group.locator('[data-filter="pictured"]')
+    assert 9 <= kept <= cards.count() < 60
     group.locator('[data-filter="outcome"]').select_option("wrong")
     group.locator('[data-filter="condition"]').select_option(label="balanced")
     expect(cards).to_have_count(0)
     expect(group.locator("output")).to_have_text(f"0 of {n} shown")
     group.locator('[data-filter="condition"]').select_option(label="base")
-    expect(cards).to_have_count(group.locator('li[data-condition="0"][data-outcome="wrong"]').count())
+    expect(group.locator("output")).to_have_text(f"{n - 72} of {n} shown")
+    control.check()
+    static = ".cards li[data-condition='0'][data-outcome='wrong']"
+    expect(cards).to_have_count(group.locator(static).count())
+    group.locator('[data-filter="outcome"]').select_option("differs")
+    expect(cards).to_have_count(group.locator(static).count())
     group.locator('[data-filter="outcome"]').select_option("")
     group.locator('[data-filter="area"]').select_option("bottom right")
-    expect(cards).to_have_count(group.locator('.card[data-area="bottom right"]').count())
+    expect(cards).to_have_count(group.locator('.cards .card[data-area="bottom right"]').count())
+    control.uncheck()
+    expect(group.locator("output")).to_have_text(f"64 of {n} shown")
     group.locator('[data-filter="overlay"]').uncheck()
     expect(group.locator(".card:visible .overlay").first).to_be_hidden()
+
+
+def test_a_cell_shows_its_examples(page: Page) -> None:
+    group = page.locator("#set-1 [data-examples]")
+    group.locator('[data-filter="outcome"]').select_option("wrong")
+    page.locator("#set-1 .heatmap").first.locator('.cell[tabindex="0"]').focus()
+    for key in ("ArrowDown", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    expect(group.locator("output")).to_have_text("8 of 640 shown")
+    expect(group.locator(".browser .card")).to_have_count(8)
+    assert set(group.locator(".browser .right .small").all_inner_texts()) == {"row 1, column 1"}
+    expect(group.locator(".browser")).to_be_focused()
+    page.locator("#set-1 .heatmap").nth(1).locator('[data-where^="row 8, column 8"]').dblclick()
+    expect(group.locator("output")).to_have_text("0 of 640 shown")
+
+
+def test_thousands_of_examples_are_browsed_with_few_cards_at_a_time(browser: Browser, tmp_path: Path) -> None:
+    asked = examples(30, category=("cat", "dog", HOSTILE[2]))
+    runs = [write_run(tmp_path / name, say, asked, pictures=9) for name, say in (("base", half), ("balanced", right))]
+    build_report(runs, ["base", "balanced"], tmp_path / "report.html")
+    with browser.new_page(viewport={"width": 1280, "height": 900}) as page:
+        page.goto((tmp_path / "report.html").as_uri())
+        group = page.locator("[data-examples]")
+        expect(group.locator("output")).to_have_text("2,000 of 2,000 shown (of 2,430 questions)")
+        view, seen, most = group.locator(".browser"), set(), 0
+        view.scroll_into_view_if_needed()
+        height = view.evaluate("view => view.scrollHeight")
+        assert height > 50_000
+        for k in range(41):
+            view.evaluate("(view, at) => { view.scrollTop = at; }", height * k / 40)
+            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            ids = view.evaluate("view => [...view.querySelectorAll('.card')].map(card => card.dataset.id)")
+            seen.update(ids)
+            most = max(most, len(ids))
+        assert len(seen) > 400
+        assert most <= 40
+        assert view.locator('.card[aria-posinset="2000"]').count() == 1
+        group.locator('[data-filter="attribute"]').select_option(label="category: dog")
+        expect(group.locator("output")).to_have_text(re.compile(r"^6\d\d of 2,000 shown"))
+        told = view.locator(".told").all_inner_texts()
+        assert told
+        assert all(line.startswith("category dog") for line in told)
+        assert page.evaluate("window.hacked") is None
 
 
 @pytest.mark.parametrize("width", [1200, 480])

@@ -18,12 +18,13 @@ import numpy as np
 from evensight.evaluation.results import Results
 from evensight.evaluation.shares import difference, has_own_images
 from evensight.evaluation.summary import Summary
-from evensight.reports.wording import count, interval, p_value, percent, points, shown, size_points
+from evensight.reports.wording import backticked, count, interval, p_value, percent, points, shown, size_points
 from evensight.statistics import Difference, Test, evenness_test
 
 ALPHA = 0.05
 """Below this a p-value counts as a detection."""
 _FEW = 10
+_MOST_OTHERS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Evaluated:
     @property
     def name(self) -> str:
         """The condition's name as a sentence has it, in backticks."""
-        return f"`{shown(self.title, 60).replace('`', '´')}`"
+        return backticked(self.title)
 
     @property
     def n_by_cell(self) -> list[int]:
@@ -91,6 +92,54 @@ def set_findings(conditions: Sequence[Evaluated]) -> tuple[Finding, ...]:
     first, *others = conditions
     pairs = [(first, other) for other in others] + list(combinations(others, 2))
     return (*(pair_finding(*pair) for pair in pairs), baseline_finding(conditions))
+
+
+def in_short(conditions: Sequence[Evaluated]) -> str:
+    """A set in a sentence or two: the second condition against the first with the tests, and what others reach."""
+    if len(conditions) == 1:
+        return level_finding(conditions[0]).text
+    before, after, *others = conditions
+    comparison = compare(before, after)
+    if comparison is None:
+        return pair_finding(before, after).text
+    difference = comparison.accuracy
+    a, b = (percent(of.summary.accuracy.estimate) for of in (before, after))
+    on = f"On {shown(after.results.set_name, 60)},"
+    test = f"{test_name(after.results)} {p_value(difference.p_value)}"
+    if before.summary.accuracy.estimate == after.summary.accuracy.estimate == 1:
+        names = " and ".join(of.name for of in (before, after))
+        return f"{on} {names} are right in all {count(after.summary.accuracy.n)} questions.{_beside(others)}"
+    if difference.p_value < ALPHA:
+        said = (
+            f"{on} {after.name} is right in {b}, {before.name} in {a} ({points(difference.estimate)} points, {test})"
+        )
+    else:
+        said = f"{on} no difference in accuracy was detected between {before.name} with {a} and {after.name} with {b}"
+        said += f" ({test})"
+    return f"{said}; worst cell {_worst(comparison)}; {_cells_in_short(after)}.{_beside(others)}"
+
+
+def _beside(others: Sequence[Evaluated]) -> str:
+    """What other conditions reach."""
+    if not others:
+        return ""
+    rest = ", ".join(f"{of.name} {percent(of.summary.accuracy.estimate)}" for of in others[:_MOST_OTHERS])
+    more = f" and {len(others) - _MOST_OTHERS} others" if len(others) > _MOST_OTHERS else ""
+    return f" Beside them {'stand' if len(others) > 1 else 'stands'} {rest}{more}."
+
+
+def _cells_in_short(condition: Evaluated) -> str:
+    """What is shown of a condition's cells: equal within the margin, different, or neither."""
+    uniformity, of = condition.summary.uniformity.p_value, condition.summary.evenness.equivalence
+    within = f"within ±{100 * of.delta:g} points of the whole"
+    if of.n_cells > 1 and of.holds:
+        return f"all {of.n_cells} cells of {condition.name} lie {within} (equivalence {p_value(of.p_value)})"
+    if uniformity < ALPHA:
+        return f"the cells of {condition.name} differ by more than chance (uniformity {p_value(uniformity)})"
+    return (
+        f"the cells of {condition.name} were not seen to differ (uniformity {p_value(uniformity)}), nor are they "
+        f"shown to lie {within}"
+    )
 
 
 def pair_finding(before: Evaluated, after: Evaluated) -> Finding:

@@ -10,7 +10,9 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -19,17 +21,34 @@ from evensight.annotations import AREAS
 from evensight.errors import InputError
 from evensight.evaluation.over_seeds import OverSeeds
 from evensight.evaluation.results import Results
+from evensight.probing.results import ProbeResults
 from evensight.reports import wording
 from evensight.reports.charts import N_STYLES, marker_svg
 from evensight.reports.findings import ALPHA
 from evensight.reports.heatmap import legend_svg
 from evensight.reports.looking import PRIOR_NEEDED
 from evensight.reports.matrix import CAPTION, matrix_rows, matrix_svg
+from evensight.reports.probe_charts import layers_svg
+from evensight.reports.probes import change_lines, changes, left_out_lines, verdict_lines
 from evensight.reports.sections import MOST_LEVELS, provenance, sections
 from evensight.runs import write_text
 
 DEFAULT_TITLE = "Where is it right?"
+_MOST_IN_SHORT = 4
 _TEMPLATES = PackageLoader("evensight.reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a report shows beside its evaluations.
+
+    Attributes:
+        over: The figures of all conditions on all tests, over seeds where there are several.
+        probes: Probing runs with their titles, the one that others are compared with first.
+    """
+
+    over: Sequence[OverSeeds] = ()
+    probes: Sequence[tuple[str, ProbeResults]] = ()
 
 
 def build_report(
@@ -40,7 +59,7 @@ def build_report(
     title: str = DEFAULT_TITLE,
     notes: Sequence[str] = (),
     command: str = "",
-    over: Sequence[OverSeeds] = (),
+    extras: Extras | None = None,
 ) -> None:
     """Writes the report on some evaluations to `out`, whole or not at all.
 
@@ -52,12 +71,13 @@ def build_report(
         title: The report's heading.
         notes: What a reader should know first ("skipped coco-val: no photographs").
         command: What to type to make it again.
-        over: The figures of all conditions on all tests, over seeds where there are several.
+        extras: What else it shows.
 
     Raises:
         InputError: There is no run, or two runs of a set have one title, or `out` is a folder.
     """
     _check(runs, titles, out)
+    extras = extras or Extras()
     style, script = _source("report.css"), _source("report.js")
     page = _environment().get_template("report.html.j2")
     text = page.render(
@@ -67,12 +87,14 @@ def build_report(
         sections=sections(runs, titles),
         provenance=[provenance(results, name) for results, name in zip(runs, titles, strict=True)],
         legend=legend_svg(),
-        matrix=matrix_svg(over) if over else "",
-        matrix_rows=list(matrix_rows(over)),
+        matrix=matrix_svg(extras.over) if extras.over else "",
+        matrix_rows=list(matrix_rows(extras.over)),
         matrix_caption=CAPTION,
         areas=AREAS,
         alpha=ALPHA,
         most_levels=MOST_LEVELS,
+        most_in_short=_MOST_IN_SHORT,
+        probes=_probed(extras.probes),
         n_styles=N_STYLES,
         prior_needed=PRIOR_NEEDED,
         version=__version__,
@@ -81,6 +103,18 @@ def build_report(
         policy=_policy(style, script),
     )
     write_text(out, text)
+
+
+def _probed(probes: Sequence[tuple[str, ProbeResults]]) -> dict[str, Any] | None:
+    """What the section of probes shows: a picture, what each run says, and what changes from the first to others."""
+    if not probes:
+        return None
+    lines = [(wording.backticked(title), [*verdict_lines(run), *left_out_lines(run)]) for title, run in probes]
+    (first, run), *others = probes
+    for title, other in others:
+        told = list(change_lines(first, title, changes(run, other)))
+        lines.append((f"{wording.backticked(title)} against {wording.backticked(first)}", told))
+    return {"layers": layers_svg(probes), "lines": [(about, told) for about, told in lines if told]}
 
 
 def _check(runs: Sequence[Results], titles: Sequence[str], out: Path) -> None:

@@ -17,13 +17,12 @@ from PIL import Image
 from evensight.annotations import AREAS, Grid
 from evensight.evaluation.results import Results
 from evensight.questions.parsing import Outcome
-from evensight.questions.tasks import INSTRUCTION
+from evensight.reports.browsing import short_question
 from evensight.reports.findings import Evaluated
 
 _MAX_PICTURES = 60
 _MAX_BYTES = 2_000_000
 _KINDS = {"PNG": "image/png", "JPEG": "image/jpeg"}
-_OPTIONS = " Choose from ["
 
 Rectangle = tuple[float, float, float, float]
 """`(x, y, width, height)`."""
@@ -122,7 +121,7 @@ def _example(row: dict[str, Any], picture: Picture, results: Results, answers: t
         id=row["id"],
         picture=picture,
         overlay=_overlay(row, picture, results),
-        short=row["question"].partition(_OPTIONS)[0].removeprefix(INSTRUCTION).strip(),
+        short=short_question(row["question"]),
         question=row["question"],
         answer=row["answer"],
         area=row["area"],

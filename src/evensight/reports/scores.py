@@ -6,13 +6,11 @@ import sys
 from rich.console import Console
 
 from evensight.errors import printable
-from evensight.evaluation.bias import PlaceBias
-from evensight.evaluation.by_options import ByOptions
 from evensight.evaluation.scoring import N_SHOWN, Scored
 from evensight.evaluation.summary import Summary
 from evensight.reports.tables import headline_table
-from evensight.reports.wording import interval, p_value, percent, points, size_points
-from evensight.statistics import ALPHA, Effect
+from evensight.reports.tendencies import options_line, pull_lines
+from evensight.reports.wording import p_value, percent, size_points
 
 _RAW_CHARS = 60
 
@@ -36,15 +34,10 @@ def figure_lines(summary: Summary) -> list[str]:
     if not summary.accuracy.n:
         return []
     lines = [_equivalence_line(summary)] if summary.evenness.equivalence.n_cells > 1 else []
-    pulls = [] if summary.places is None else [("the centre", summary.places.to_center), *_sides(summary.places)]
-    lines += [
-        f"wrong answers are pulled to {where}: {of.estimate:+.2f} areas ({of.low:+.2f} to {of.high:+.2f}, "
-        f"{p_value(of.p_value)}, {of.n:,} wrong answers)"
-        for where, of in pulls
-        if of.p_value < ALPHA and of.estimate > 0
-    ]
+    if summary.places is not None:
+        lines += pull_lines(summary.places)
     if summary.by_options is not None:
-        lines.append(_options_line(summary.by_options))
+        lines.append(options_line(summary.by_options))
     return lines
 
 
@@ -55,33 +48,6 @@ def _equivalence_line(summary: Summary) -> str:
         return f"{claim}: shown ({p_value(of.p_value)}); they are within ±{size_points(of.smallest_delta)}"
     takes = "" if needed is None else f"; if they were equal, it would take {needed:,} questions a cell"
     return f"{claim}: not shown ({p_value(of.p_value)}); ±{size_points(of.smallest_delta)} would be{takes}"
-
-
-def _sides(places: PlaceBias) -> list[tuple[str, Effect]]:
-    across, down = places.to_right, places.down
-    return [
-        ("the right", across),
-        ("the left", _turned(across)),
-        ("the bottom", down),
-        ("the top", _turned(down)),
-        ("the edges", _turned(places.to_center)),
-    ]
-
-
-def _turned(of: Effect) -> Effect:
-    return Effect(of.n, -of.estimate, -of.high, -of.low, of.p_value)
-
-
-def _options_line(of: ByOptions) -> str:
-    by_rule = ", ".join(
-        f"{rule} {percent(share.estimate)} ({interval(share)})" for rule, share in of.accuracy.items()
-    )
-    ece = of.calibration.ece_true
-    return (
-        f"by the options' scores: {by_rule}; calibration error {size_points(ece.estimate)} points "
-        f"({size_points(ece.low)} to {size_points(ece.high)}), confidence less accuracy "
-        f"{points(of.calibration.overconfidence.estimate)}"
-    )
 
 
 def score_lines(scored: Scored) -> list[str]:

@@ -1,17 +1,23 @@
 """A section of the report: all that is said and shown of one set, its conditions side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from markupsafe import Markup
 
 from evensight.annotations import AREAS, Cell, Grid
 from evensight.evaluation.results import Results
 from evensight.evaluation.summary import CellResult, Summary, summarise
+from evensight.reports.balance_claims import counted_claims
+from evensight.reports.bias_charts import arrows_svg, calibration_svg
+from evensight.reports.browsing import browsed
 from evensight.reports.charts import interval_svg, levels_svg
-from evensight.reports.findings import Evaluated, Finding, set_findings
+from evensight.reports.findings import Evaluated, Finding, in_short, set_findings
 from evensight.reports.heatmap import heatmap_svg, thumbnail_svg, what, where
 from evensight.reports.looking import Looking, caveat, explanations, lacks_prior, looking, looking_findings
 from evensight.reports.pictures import PictureExample, picture_examples
+from evensight.reports.tendencies import tendency_lines
 from evensight.statistics import Proportion
 
 MOST_LEVELS = 12
@@ -48,6 +54,9 @@ class Column:
     thumbnail: str
     interval: str
     wrong: WrongAnswers
+    arrows: str
+    calibration: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,14 @@ class Section:
     explanations: tuple[tuple[str, str], ...]
     lacks_prior: bool
     caveat: str
+    in_short: str
+    grid: Grid
+    browsed: Markup
+
+    @property
+    def has_calibration(self) -> bool:
+        """Whether some condition's options were scored."""
+        return any(column.calibration for column in self.columns)
 
     @property
     def has_empty_cells(self) -> bool:
@@ -108,6 +125,7 @@ def wrong_answers(confusion: Sequence[Sequence[int]]) -> WrongAnswers:
 
 def _section(number: int, conditions: Sequence[Evaluated]) -> Section:
     results = conditions[0].results
+    pictures = picture_examples(conditions)
     notes = results.manifest.facts.get("notes")
     return Section(
         anchor=f"set-{number}",
@@ -118,11 +136,14 @@ def _section(number: int, conditions: Sequence[Evaluated]) -> Section:
         cells=_cell_rows(conditions),
         has_areas=all(set(condition.results.column("answer")) <= set(AREAS) for condition in conditions),
         levels=_all_levels(conditions),
-        examples=picture_examples(conditions),
+        examples=pictures,
         looking=looking(conditions),
         caveat=caveat(conditions),
         explanations=explanations(conditions),
         lacks_prior=lacks_prior(conditions),
+        in_short=in_short(conditions),
+        grid=results.grid,
+        browsed=browsed(conditions, [example.id for example in pictures]),
     )
 
 
@@ -135,6 +156,11 @@ def _column(k: int, condition: Evaluated) -> Column:
         thumbnail=thumbnail_svg(condition.title, summary.cells, grid),
         interval=interval_svg(summary.accuracy, summary.most_frequent_answer, k),
         wrong=wrong_answers(summary.confusion),
+        arrows=arrows_svg(condition.title, summary.places) if summary.places is not None else "",
+        calibration=""
+        if summary.by_options is None
+        else calibration_svg(condition.title, summary.by_options.calibration, k),
+        lines=tuple(tendency_lines(summary)),
     )
 
 
@@ -158,11 +184,29 @@ def _all_levels(conditions: Sequence[Evaluated]) -> tuple[Levels, ...]:
         _levels(factor, [condition.summary.attributes.get(factor, {}) for condition in conditions], conditions)
         for factor in factors
     ]
+    told = dict.fromkeys(name for condition in conditions for name in condition.summary.breakdowns)
+    by_factor += [
+        _levels(
+            _BREAKDOWNS.get(name, name),
+            [_named(condition.summary.breakdowns.get(name, {}), name) for condition in conditions],
+            conditions,
+        )
+        for name in told
+    ]
     slots = [
         {f"option {int(slot) + 1}": share for slot, share in condition.summary.slots.items()}
         for condition in conditions
     ]
     return (*by_factor, _levels("slot of the right answer", slots, conditions))
+
+
+_BREAKDOWNS = {"col": "column", "n others": "number of other objects"}
+
+
+def _named(shares: Mapping[str, Proportion], name: str) -> dict[str, Proportion]:
+    """The levels of a breakdown as they are called: rows and columns by their numbers from 0."""
+    word = {"row": "row ", "col": "column "}.get(name, "")
+    return {f"{word}{level}": share for level, share in shares.items()}
 
 
 def _levels(name: str, shares: Sequence[dict[str, Proportion]], conditions: Sequence[Evaluated]) -> Levels:
@@ -180,16 +224,11 @@ def _levels(name: str, shares: Sequence[dict[str, Proportion]], conditions: Sequ
 def provenance(results: Results, title: str) -> dict[str, Any]:
     """What made a run, for the last section: from its manifest, and the folder's name."""
     manifest = results.manifest
-    pairs = manifest.facts.get("balanced")
-    claims: dict[str, list[str]] = {}
-    for pair in pairs if isinstance(pairs, list) else []:
-        if isinstance(pair, list) and len(pair) == 2:
-            claims.setdefault(str(pair[0]), []).append(str(pair[1]))
     return {
         "title": title,
         "set": results.set_name,
         "folder": "/".join(results.path.parts[-2:]),
-        "claims": claims,
+        "claims": list(counted_claims(results)),
         "notes": manifest.facts.get("notes"),
         "config": dict(manifest.config),
         "inputs": dict(manifest.inputs),

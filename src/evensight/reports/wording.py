@@ -98,6 +98,11 @@ def named(text: str) -> Markup:
     return Markup(_NAMED.sub(r'<b class="name"><bdi>\1</bdi></b>', str(escape(text))))  # noqa: S704 - escaped
 
 
+def backticked(name: str, limit: int = 60) -> str:
+    """A name as a sentence has it, in backticks; those of its own become accents."""
+    return f"`{shown(name, limit).replace('`', '´')}`"
+
+
 def _harmless(character: str) -> str:
     acts = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in _JOINERS
     return "\ufffd" if acts or ord(character) & 0xFFFE == 0xFFFE else character

@@ -8,10 +8,11 @@ from typing import Any
 from evensight.evaluation.over_seeds import OverSeeds, over_seeds
 from evensight.evaluation.results import Results
 from evensight.evaluation.summary import Summary, summarise
-from evensight.reports.html import build_report
+from evensight.probing.results import ProbeResults, read_probes
+from evensight.reports.html import Extras, build_report
 from evensight.reports.matrix import matrix_csv, matrix_svg
-from evensight.runs import write_json, write_text
-from evensight.studies.parts import Failure, Run
+from evensight.runs import MANIFEST_NAME, write_json, write_text
+from evensight.studies.parts import Failure, Run, runs_of
 from evensight.studies.plan import Study
 
 Found = Mapping[str, Mapping[str, Sequence[tuple[Run, Results]]]]
@@ -53,8 +54,7 @@ def write_figures(
     shown = [(condition, test, of[0][1]) for test, by in found.items() for condition, of in by.items()]
     if not shown:
         return StudyResult((), (), tuple(notes), tuple(failures), None)
-    runs = {test: {name: [results for _, results in of] for name, of in by.items()} for test, by in found.items()}
-    figures = over_seeds(runs, next(iter(study.conditions)))
+    figures = _over_seeds(study, found)
     write_json(out / "summary.json", _summary(study, found, figures))
     write_text(out / "matrix.csv", matrix_csv(figures))
     write_text(out / "matrix.svg", matrix_svg(figures))
@@ -66,10 +66,31 @@ def write_figures(
         title=f"evensight · {study.name}",
         notes=[*notes, *map(str, failures), *([seen] if seen else [])],
         command=command,
-        over=figures if study.seeds or len(figures) > 1 else (),
+        extras=extras(study, out, found),
     )
     rows = tuple((condition, test, summarise(results)) for condition, test, results in shown)
     return StudyResult(rows, figures, tuple(notes), tuple(failures), out / "report.html")
+
+
+def extras(study: Study, out: Path, found: Found) -> Extras:
+    """What a report shows of a study beside its evaluations."""
+    figures = _over_seeds(study, found)
+    return Extras(figures if study.seeds or len(figures) > 1 else (), _probes(study, out))
+
+
+def _over_seeds(study: Study, found: Found) -> tuple[OverSeeds, ...]:
+    runs = {test: {name: [results for _, results in of] for name, of in by.items()} for test, by in found.items()}
+    return over_seeds(runs, next(iter(study.conditions)))
+
+
+def _probes(study: Study, out: Path) -> list[tuple[str, ProbeResults]]:
+    """The probing runs that are there, each with its condition, in the study's order; of several seeds the first."""
+    found = []
+    for condition in study.conditions:
+        folders = (run.probes(out) for run in runs_of(study, condition))
+        there = [folder for folder in folders if (folder / MANIFEST_NAME).exists()]
+        found += [(condition, read_probes(folder)) for folder in there[:1]]
+    return found
 
 
 def _summary(study: Study, found: Found, figures: Sequence[OverSeeds]) -> dict[str, dict[str, Any]]:

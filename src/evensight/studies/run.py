@@ -26,10 +26,11 @@ from evensight.evaluation.results import Results, read_results
 from evensight.models.answering import Way
 from evensight.models.subjects import model_here
 from evensight.progress import say
+from evensight.reports.html import Extras
 from evensight.runs import MANIFEST_NAME, RunFolder, is_half_written, read_json, write_json
 from evensight.settings import checked
 from evensight.studies.durations import measured
-from evensight.studies.figures import StudyResult, write_figures
+from evensight.studies.figures import StudyResult, extras, write_figures
 from evensight.studies.parts import Failure, Run, all_runs, chosen, runs_of
 from evensight.studies.plan import Condition, ProbePlan, Study
 from evensight.studies.sets import make, missing, named, skipped
@@ -237,6 +238,16 @@ def study_evaluations(out: Path) -> list[tuple[str, Path]]:
             folders = (run.evaluation(out, test) for run in runs_of(study, condition))
             listed += [(condition, folder) for folder in folders if folder.is_dir()][:1]
     return listed
+
+
+def study_extras(out: Path) -> Extras:
+    """What a report on a study's folder shows beside the evaluations: the figures over seeds, and the probes.
+
+    Raises:
+        InputError: The folder's record is damaged.
+    """
+    study = read_study_folder(out)
+    return extras(study, out, evaluations(study, out))
 
 
 def claim(study: Study, out: Path) -> None:
