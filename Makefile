@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing exports ecosystem ray seeds kill faults clean
+.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing exports ecosystem ray findings kill faults clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,8 +72,10 @@ ecosystem:  ## have lmms-eval and inspect_ai run a set and score as evensight do
 ray:  ## store a set, ask a model and run a study with workers of a Ray cluster, some of them killed, in .venv-ray
 	PYTHON="$(PYTHON)" sh scripts/ray.sh .venv-ray
 
-seeds: $(READY)  ## the demo over 3 seeds; writes docs/seeds.md (about 12 minutes)
-	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/seeds.py --out runs/seeds --table docs/seeds.md
+findings: $(READY)  ## all shipped studies over 3 seeds; writes docs/findings.md; set EVENSIGHT_PHOTOS (about 2 hours)
+	for name in demo parts forgetting size ladder paper; do \
+	    HF_HUB_OFFLINE=1 $(BIN)/evensight study $$name --seeds 3 --out runs/findings/$$name || exit; done
+	$(BIN)/python scripts/findings.py runs/findings --out docs/findings.md
 
 kill: $(READY)  ## kill commands at any call to the kernel, 30 times each; needs strace (about 40 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python reliability/kill.py --kills 30 --out runs/kill

@@ -96,7 +96,7 @@ def matrix_rows(figures: Sequence[OverSeeds]) -> Iterator[dict[str, str]]:
             "n": count(of.n),
             "accuracy": percent(of.accuracy.estimate),
             "95 % interval": _range(of),
-            "invalid": f"{of.n_invalid:.1f}".removesuffix(".0"),
+            "invalid": _mean(of.n_invalid),
             "SD over cells": size_points(of.cell_std.estimate),
             "worst cell": percent(of.worst_cell.estimate),
             "difference": ""
@@ -107,23 +107,43 @@ def matrix_rows(figures: Sequence[OverSeeds]) -> Iterator[dict[str, str]]:
 
 
 def matrix_table(figures: Sequence[OverSeeds]) -> Table:
-    """The figures for a terminal."""
-    rows = list(matrix_rows(figures))
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption=CAPTION, caption_justify="left")
-    table.add_column("", overflow="fold")
-    names = [name for name in (rows[0] if rows else {}) if name not in ("test", "condition")]
-    for name in names:
+    """The figures for a terminal of 80 columns: below each test its conditions."""
+    invalid = [f"{of.condition} on {of.test} {_mean(of.n_invalid)}" for of in figures if of.n_invalid]
+    noted = f"\nInvalid answers, a run: {shown('; '.join(invalid))}." if invalid else ""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption=CAPTION + noted, caption_justify="left")
+    table.add_column("", overflow="fold", min_width=12)  # on a narrow terminal names are broken, never numbers
+    for name in ("accuracy %", "SD", "worst", "difference", "p"):
         table.add_column(name, justify="right", no_wrap=True)
-    for k, row in enumerate(rows):
-        if k == 0 or row["test"] != rows[k - 1]["test"]:
-            table.add_row(Text(row["test"], style="bold"))
-        table.add_row(Text(f"  {row['condition']}"), *(Text(row[name]) for name in names))
+    test = None
+    for of in figures:
+        if of.test != test:
+            table.add_row(Text(shown(of.test, 40), style="bold"), Text(f"n = {count(of.n)}", style="dim"))
+        test = of.test
+        table.add_row(*map(Text, _line(of)))
     return table
+
+
+def _line(of: OverSeeds) -> list[str]:
+    against = of.against
+    seeds = f" x{of.n_seeds}" if of.n_seeds > 1 else ""
+    return [
+        f"  {shown(of.condition, 40)}{seeds}",
+        f"{percent(of.accuracy.estimate).removesuffix('%').strip()} ({_range(of).replace(' to ', '–')})",
+        size_points(of.cell_std.estimate),
+        percent(of.worst_cell.estimate).removesuffix("%").strip(),
+        "" if against is None else f"{points(against.estimate)} ({points(against.low)} to {points(against.high)})",
+        "" if against is None else p_value(against.p_holm).removeprefix("p").removeprefix("\u00a0=").strip(),
+    ]
+
+
+def _mean(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
 
 
 CAPTION = (
     "Intervals and tests are for other seeds and other questions of the same kind; with one run, for other "
-    "questions. SD and worst cell: the runs' means. difference: from the first condition, in points; p by Holm."
+    "questions. x3: over three seeds. SD over the cells and worst cell: the runs' means. difference: from the first "
+    "condition, in points; p corrected for all comparisons (Holm)."
 )
 
 
