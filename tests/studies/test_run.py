@@ -144,6 +144,18 @@ def test_a_study_s_folder_is_reported_in_its_own_order(done: tuple[Path, StudyRe
     assert [title for title, _ in study_evaluations(done[0])] == ["base", "balanced"]
 
 
+def test_two_tests_of_one_set_are_told_apart(tmp_path: Path) -> None:
+    few = {"design": "mini-test", "n": 27}
+    tests = {"places": few, "colours": {**few, "task": "property-color"}}
+    twice = Study.model_validate({"name": "twice", "size_px": 108, "conditions": {"base": {}}, "tests": tests})
+    result = run_study(twice, tmp_path / "out", "the command")
+    assert not result.failures
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert [name for name in tests if f'-name">{name}</h2>' in page] == list(tests)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert list(summary["base"]) == list(tests)
+
+
 def test_a_design_that_is_not_there_is_told_before_anything_is_done(tmp_path: Path) -> None:
     wrong = mini_study().model_copy(
         update={"conditions": {"base": Condition(), "bad": Condition(train=(Source(design="nothing"),))}}

@@ -50,10 +50,12 @@ def report(
         pair
         for run in runs
         for pair in (
-            study_evaluations(run) if run in studies else [(_title(found), found) for found in find_evaluations(run)]
+            study_evaluations(run)
+            if run in studies
+            else [(_title(found), read_results(found)) for found in find_evaluations(run)]
         )
     ]
-    results, titles = [read_results(folder) for _, folder in listed], [title for title, _ in listed]
+    results, titles = [of for _, of in listed], [title for title, _ in listed]
     of_study = study_extras(studies[0]) if len(runs) == len(studies) == 1 else Extras()
     extras = Extras(of_study.over, [*of_study.probes, *((_title(run), read_probes(run)) for run in probes or ())])
     options = [word for run in probes or () for word in ("--probes", str(run))]

@@ -14,7 +14,7 @@ belongs to row k.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,11 @@ class Results:
     def set_name(self) -> str:
         """The name of the set that was asked."""
         return str(self.manifest.facts["set"])
+
+    def of_test(self, name: str) -> "Results":
+        """The same results, their set called by what a study calls it: two of its tests may ask one set."""
+        facts = {**self.manifest.facts, "set": name}
+        return replace(self, manifest=replace(self.manifest, facts=facts))
 
     @property
     def grid(self) -> Grid:

@@ -208,7 +208,8 @@ def evaluations(study: Study, out: Path) -> dict[str, dict[str, list[tuple[Run, 
             for run in runs_of(study, condition):
                 folder = run.evaluation(out, test)
                 if (folder / MANIFEST_NAME).exists():
-                    found.setdefault(test, {}).setdefault(condition, []).append((run, read_results(folder)))
+                    results = read_results(folder).of_test(test)
+                    found.setdefault(test, {}).setdefault(condition, []).append((run, results))
     return found
 
 
@@ -223,8 +224,8 @@ def read_study_folder(out: Path) -> Study:
     return checked(Study, read_json(out / STUDY_NAME, "study's record"), f"`{out / STUDY_NAME}`")
 
 
-def study_evaluations(out: Path) -> list[tuple[str, Path]]:
-    """The evaluations in a study's folder that are there, with their titles: by test, in the study's order.
+def study_evaluations(out: Path) -> list[tuple[str, Results]]:
+    """The evaluations in a study's folder, with their titles: by test, in the study's order.
 
     Of a condition with several seeds it is the first seed that is there.
 
@@ -236,7 +237,8 @@ def study_evaluations(out: Path) -> list[tuple[str, Path]]:
     for test in study.tests:
         for condition in study.conditions:
             folders = (run.evaluation(out, test) for run in runs_of(study, condition))
-            listed += [(condition, folder) for folder in folders if folder.is_dir()][:1]
+            there = [folder for folder in folders if folder.is_dir()]
+            listed += [(condition, read_results(folder).of_test(test)) for folder in there[:1]]
     return listed
 
 
