@@ -442,6 +442,24 @@ def test_boxes_are_scaled_to_the_picture(tmp_path: Path) -> None:
         assert shown.overlay.cell == pytest.approx((shown.col * 5, shown.row * 5, 5, 5))
 
 
+def test_large_pictures_are_made_smaller_and_many_sets_share_the_space(tmp_path: Path) -> None:
+    results = write_run(tmp_path / "a", half, pictures=60)
+    noise = np.random.default_rng(0)
+    for path in (results.path / "pictures").iterdir():
+        Image.fromarray(noise.integers(0, 256, (600, 300, 3), dtype=np.uint8)).save(path)
+    conditions = [evaluated("base", results)]
+    found = picture_examples(conditions)
+    data = [base64.b64decode(example.picture.uri.partition(",")[2]) for example in found]
+    with Image.open(io.BytesIO(data[0])) as image:
+        assert (image.format, image.size) == ("JPEG", (224, 448))
+    assert (found[0].picture.width_px, found[0].picture.height_px) == (300, 600)
+    few = picture_examples(conditions, n_sets=20)
+    assert len(few) < len(found)
+    assert sum(len(example.picture.uri) for example in few) <= 3_500_000 / 20
+    by_area = Counter(example.area for example in few)
+    assert max(by_area.values()) - min(by_area[area] for area in AREAS) <= 1
+
+
 def test_a_broken_picture_is_left_out(tmp_path: Path) -> None:
     results = write_run(tmp_path / "a", half, pictures=4)
     before = picture_examples([evaluated("base", results)])

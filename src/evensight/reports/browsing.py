@@ -18,7 +18,9 @@ from evensight.reports.findings import Evaluated
 from evensight.reports.wording import shown
 
 MOST_BROWSED = 2_000
-"""How many examples of a set a report has."""
+"""How many examples of a set a report has, and of each where there are many sets fewer: `MOST_IN_ALL`."""
+MOST_IN_ALL = 24_000
+"""How many a report has, times the conditions that answered them."""
 _OPTIONS = " Choose from ["
 _SAID_CHARACTERS = 160
 _OUTCOMES = {outcome.value: k for k, outcome in enumerate((Outcome.CORRECT, Outcome.WRONG, Outcome.INVALID))}
@@ -29,20 +31,22 @@ def short_question(question: str) -> str:
     return question.partition(_OPTIONS)[0].removeprefix(INSTRUCTION).strip()
 
 
-def browsed(conditions: Sequence[Evaluated], pictured: Sequence[str]) -> Markup:
+def browsed(conditions: Sequence[Evaluated], pictured: Sequence[str], n_sets: int = 1) -> Markup:
     """The examples of a set for the browser, as JSON that may stand in a script element.
 
     Args:
         conditions: The set's conditions; the first one's questions are shown.
         pictured: The ids of those whose pictures are in the report: they are there, however many others are.
+        n_sets: How many sets the report has.
     """
-    return _as_markup(examples_data(conditions, pictured))
+    most = min(MOST_BROWSED, max(MOST_IN_ALL // (n_sets * len(conditions)), 200))
+    return _as_markup(examples_data(conditions, pictured, most))
 
 
-def examples_data(conditions: Sequence[Evaluated], pictured: Sequence[str]) -> dict[str, Any]:
+def examples_data(conditions: Sequence[Evaluated], pictured: Sequence[str], most: int) -> dict[str, Any]:
     """The same as an object: columns of as many examples each, strings that repeat by their place in `strings`."""
     first = conditions[0].results
-    chosen = _chosen(first, pictured)
+    chosen = _chosen(first, pictured, most)
     strings: dict[str, int] = {}
 
     def coded(text: object, limit: int = 300) -> int:
@@ -73,14 +77,14 @@ def examples_data(conditions: Sequence[Evaluated], pictured: Sequence[str]) -> d
     }
 
 
-def _chosen(results: Results, pictured: Sequence[str]) -> list[int]:
+def _chosen(results: Results, pictured: Sequence[str], most: int) -> list[int]:
     """The places of the examples that are shown: those with pictures first, and as many others as fit, by hash."""
     ids, kept = results.column("id"), set(pictured)
 
     def rank(k: int) -> tuple[bool, bytes]:
         return ids[k] not in kept, hashlib.sha256(ids[k].encode("utf-8", "replace")).digest()
 
-    drawn = sorted(range(len(ids)), key=rank)[:MOST_BROWSED]
+    drawn = sorted(range(len(ids)), key=rank)[:most]
     return sorted(drawn, key=lambda k: (ids[k] not in kept, k))
 
 

@@ -124,7 +124,8 @@ def _beside(others: Sequence[Evaluated]) -> str:
     if not others:
         return ""
     rest = ", ".join(f"{of.name} {percent(of.summary.accuracy.estimate)}" for of in others[:_MOST_OTHERS])
-    more = f" and {len(others) - _MOST_OTHERS} others" if len(others) > _MOST_OTHERS else ""
+    n_more = len(others) - _MOST_OTHERS
+    more = f" and {n_more} other{'s' if n_more > 1 else ''}" if n_more > 0 else ""
     return f" Beside them {'stand' if len(others) > 1 else 'stands'} {rest}{more}."
 
 

@@ -87,6 +87,7 @@ def build_report(
         sections=sections(runs, titles),
         provenance=[provenance(results, name) for results, name in zip(runs, titles, strict=True)],
         legend=legend_svg(),
+        n_seeds=max((of.n_seeds for of in extras.over), default=1),
         matrix=matrix_svg(extras.over) if extras.over else "",
         matrix_rows=list(matrix_rows(extras.over)),
         matrix_caption=CAPTION,

@@ -7,7 +7,8 @@ a `data:` URI. Over it go the grid, the asked object's cell and its box.
 import base64
 import io
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from evensight.reports.findings import Evaluated
 
 _MAX_PICTURES = 60
 _MAX_BYTES = 2_000_000
+_LARGE_BYTES, _SHOWN_PX, _QUALITY = 40_000, 448, 85
+_BUDGET_BYTES = 3_500_000
+"""What the pictures of a report take in all."""
 _KINDS = {"PNG": "image/png", "JPEG": "image/jpeg"}
 
 Rectangle = tuple[float, float, float, float]
@@ -98,22 +102,43 @@ class PictureExample:
     answers: tuple[Answer, ...]
 
 
-def picture_examples(conditions: Sequence[Evaluated]) -> tuple[PictureExample, ...]:
-    """The questions of the first condition whose pictures are in a run folder, area by area."""
+def picture_examples(conditions: Sequence[Evaluated], n_sets: int = 1) -> tuple[PictureExample, ...]:
+    """The questions of the first condition whose pictures are in a run folder, area by area.
+
+    Args:
+        conditions: The set's conditions.
+        n_sets: How many sets the report has: each has an equal share of what its pictures may take, in which all
+            areas have as many, to one.
+    """
     results = conditions[0].results
     files = _picture_files([condition.results for condition in conditions])
     rows = {row["id"]: row for row in results.table.to_pylist() if row["id"] in files}
     by_id = [_answers_by_id(condition.results, rows.keys()) for condition in conditions]
     order = {area: k for k, area in enumerate(AREAS)}
-    found: list[PictureExample] = []
-    for name, row in sorted(rows.items(), key=lambda item: (order.get(item[1]["area"], 9), item[0])):
-        picture = _picture(files[name])
-        if picture is not None and len(found) < _MAX_PICTURES:
-            answers = [
-                _answer(condition.title, given.get(name)) for condition, given in zip(conditions, by_id, strict=True)
-            ]
-            found.append(_example(row, picture, results, tuple(answers)))
+    pictures = _pictures({name: row["area"] for name, row in rows.items()}, files, _BUDGET_BYTES // n_sets)
+    found = []
+    for name in sorted(pictures, key=lambda name: (order.get(rows[name]["area"], 9), name)):
+        answers = [
+            _answer(condition.title, given.get(name)) for condition, given in zip(conditions, by_id, strict=True)
+        ]
+        found.append(_example(rows[name], pictures[name], results, tuple(answers)))
     return tuple(found)
+
+
+def _pictures(areas: Mapping[str, str], files: Mapping[str, Path], budget: int) -> dict[str, Picture]:
+    """Pictures by their example's id: of each area the first, then of each the second, as far as they fit."""
+    rank: Counter[str] = Counter()
+    turns = []
+    for name in sorted(areas):
+        turns.append((rank[areas[name]], areas[name], name))
+        rank[areas[name]] += 1
+    found: dict[str, Picture] = {}
+    for _, _, name in sorted(turns):
+        picture = _picture(files[name])
+        if picture is not None and len(found) < _MAX_PICTURES and len(picture.uri) <= budget:
+            budget -= len(picture.uri)
+            found[name] = picture
+    return found
 
 
 def _example(row: dict[str, Any], picture: Picture, results: Results, answers: tuple[Answer, ...]) -> PictureExample:
@@ -153,9 +178,20 @@ def _picture(path: Path) -> Picture | None:
             with Image.open(io.BytesIO(data), formats=list(_KINDS)) as image:
                 image.load()
                 kind, size = _KINDS[str(image.format)], image.size
+                if len(data) > _LARGE_BYTES:
+                    kind, data = "image/jpeg", _smaller(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError):
         return None
     return Picture(f"data:{kind};base64,{base64.b64encode(data).decode()}", *size)
+
+
+def _smaller(image: Image.Image) -> bytes:
+    """A picture to look at, as a JPEG file; its size in pixels may be another one, its form is the same."""
+    small = image.convert("RGB")
+    small.thumbnail((_SHOWN_PX, _SHOWN_PX))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=_QUALITY)
+    return out.getvalue()
 
 
 def _answers_by_id(results: Results, ids: Collection[str]) -> dict[str, tuple[str, str]]:

@@ -113,7 +113,7 @@ def sections(runs: Sequence[Results], titles: Sequence[str]) -> tuple[Section, .
     by_set: dict[str, list[Evaluated]] = {}
     for results, title in zip(runs, titles, strict=True):
         by_set.setdefault(results.set_name, []).append(Evaluated(title, results, summarise(results)))
-    return tuple(_section(k, conditions) for k, conditions in enumerate(by_set.values(), start=1))
+    return tuple(_section(k, conditions, len(by_set)) for k, conditions in enumerate(by_set.values(), start=1))
 
 
 def wrong_answers(confusion: Sequence[Sequence[int]]) -> WrongAnswers:
@@ -123,9 +123,9 @@ def wrong_answers(confusion: Sequence[Sequence[int]]) -> WrongAnswers:
     return WrongAnswers(sum(asked), asked, tuple(sum(row[j] for row in wrong) for j in range(len(AREAS))))
 
 
-def _section(number: int, conditions: Sequence[Evaluated]) -> Section:
+def _section(number: int, conditions: Sequence[Evaluated], n_sets: int) -> Section:
     results = conditions[0].results
-    pictures = picture_examples(conditions)
+    pictures = picture_examples(conditions, n_sets)
     notes = results.manifest.facts.get("notes")
     return Section(
         anchor=f"set-{number}",
@@ -143,7 +143,7 @@ def _section(number: int, conditions: Sequence[Evaluated]) -> Section:
         lacks_prior=lacks_prior(conditions),
         in_short=in_short(conditions),
         grid=results.grid,
-        browsed=browsed(conditions, [example.id for example in pictures]),
+        browsed=browsed(conditions, [example.id for example in pictures], n_sets),
     )
 
 

@@ -58,13 +58,12 @@ def write_figures(
     write_json(out / "summary.json", _summary(study, found, figures))
     write_text(out / "matrix.csv", matrix_csv(figures))
     write_text(out / "matrix.svg", matrix_svg(figures))
-    seen = f"Heatmaps and examples show seed {study.seeds[0]} of each condition." if study.seeds else ""
     build_report(
         [results for _, _, results in shown],
         [condition for condition, _, _ in shown],
         out / "report.html",
         title=f"evensight · {study.name}",
-        notes=[*notes, *map(str, failures), *([seen] if seen else [])],
+        notes=[*notes, *map(str, failures)],
         command=command,
         extras=extras(study, out, found),
     )
