@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing exports ecosystem ray findings kill faults clean
+.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing docs exports ecosystem ray findings kill faults clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ gallery: $(READY)  ## draw the gallery of the docs anew
 placing: $(READY)  ## draw where photographs have their objects, for docs/photos.md; needs EVENSIGHT_PHOTOS
 	$(BIN)/python scripts/placing.py
 
+docs:  ## build the site into site/, in .venv-docs
+	PYTHON="$(PYTHON)" sh scripts/docs.sh .venv-docs
+
 exports:  ## have LLaMA-Factory, ms-swift, lmms-eval and others load exported sets, in .venv-exports
 	PYTHON="$(PYTHON)" sh scripts/exports.sh .venv-exports
 
@@ -84,4 +87,4 @@ faults: $(READY)  ## failing disks and damaged files under each command; needs s
 	HF_HUB_OFFLINE=1 $(BIN)/python reliability/faults.py --out runs/faults
 
 clean:  ## remove the environment and the caches, never runs/
-	rm -rf $(VENV) .venv-exports .venv-ecosystem .venv-ray .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-exports .venv-ecosystem .venv-ray .venv-docs site .pytest_cache .mypy_cache .ruff_cache .hypothesis
