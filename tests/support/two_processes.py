@@ -12,7 +12,7 @@ import torch
 
 from evensight.annotations import PAPER_GRID
 from evensight.datasets.scene_examples import SceneExamples
-from evensight.models.processes import processes
+from evensight.models.processes import leave, processes
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import cell_factor, factor
@@ -58,4 +58,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    finally:
+        leave()

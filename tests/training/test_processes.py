@@ -13,7 +13,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.torch import load_file
 
 from evensight.errors import InputError
-from evensight.models.processes import Processes
+from evensight.models.processes import Processes, leave
 from evensight.runs import RunFolder
 from evensight.training import finetune as finetune_module
 from evensight.training.finetune import finetune
@@ -111,3 +111,15 @@ def test_an_error_of_the_main_process_is_said_by_it_alone() -> None:
         Processes(0, 1).end(InputError("full"))
     with pytest.raises(SystemExit):
         Processes(1, 2).end(InputError("full"))
+
+
+def test_a_process_that_ends_has_left_the_group(tmp_path: Path) -> None:
+    """One that ends while it is joined aborts now and then, for its threads outlive the interpreter."""
+    leave()  # of no group
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    try:
+        leave()
+        assert not torch.distributed.is_initialized()
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
