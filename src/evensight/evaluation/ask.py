@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from evensight.annotations import AREAS
 from evensight.datasets.controls import CONTROLS, controlled
@@ -28,12 +27,12 @@ from evensight.errors import InputError, one_of
 from evensight.evaluation.answered import PARTS, answered_table, with_priors, write_begun, write_questions
 from evensight.evaluation.apart import check_not_trained_on
 from evensight.evaluation.asking import ask, priors_of, questions_of
-from evensight.evaluation.results import RESULTS_NAME, Results, control_file
-from evensight.evaluation.summary import summarise
+from evensight.evaluation.results import Results
+from evensight.evaluation.written import set_facts, write_tables
 from evensight.models.answering import Answer, Answerer, Subject, Way
 from evensight.models.processes import Processes, processes
 from evensight.models.subjects import model_here
-from evensight.runs import RunFolder, RunManifest, atomic_file, fingerprint, hash_files, write_json
+from evensight.runs import RunFolder, RunManifest, atomic_file, fingerprint, hash_files
 
 PICTURES_PER_AREA = 3
 CONTROLS_OF_PHOTOS = (WrongPhoto.name,)
@@ -205,18 +204,7 @@ class _Run:
         self, answerer: Answerer, sets: Mapping[str, ExampleSet], left_out: Mapping[str, str]
     ) -> dict[str, Any]:
         """What the manifest says of the set that was asked, of its controls and of who answered."""
-        info = self.examples.info
-        facts = {
-            "set": info.name,
-            "n": len(self.examples),
-            "grid": [info.grid.rows, info.grid.cols],
-            "factors": list(info.factors),
-            "balanced": [list(pair) for pair in info.balanced],
-            "notes": dict(info.notes),
-            "of_photos": info.of_photos,
-            "prior": None if info.prior is None else dict(info.prior),
-            **answerer.facts,
-        }
+        facts = {**set_facts(self.examples), **answerer.facts}
         noted = {name: _added_notes(control, self.examples) for name, control in sets.items()}
         facts |= {"controls_left_out": dict(left_out)} if left_out else {}
         return facts | ({"control_notes": noted} if any(noted.values()) else {})
@@ -261,11 +249,7 @@ def _added_notes(control: ExampleSet, examples: ExampleSet) -> dict[str, Any]:
 
 def _write(results: Results, examples: ExampleSet) -> RunManifest:
     """Writes the tables, their figures and the pictures; gives the manifest that seals them."""
-    tables = {RESULTS_NAME: results.table} | {control_file(name): table for name, table in results.controls.items()}
-    for name, table in tables.items():
-        with atomic_file(results.path / name) as path:
-            pq.write_table(table, path, compression="zstd")
-    write_json(results.path / "summary.json", summarise(results).as_json())
+    write_tables(results)
     _save_pictures(examples, results.path / "pictures")
     return replace_fields(results.manifest, files=hash_files(results.path))
 

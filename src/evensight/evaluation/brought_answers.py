@@ -13,6 +13,7 @@ from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError
 from evensight.evaluation.answer_files import BroughtAnswers, some
 from evensight.evaluation.results import Results, result_row, schema
+from evensight.evaluation.written import set_facts
 from evensight.runs import RunManifest, hash_file, hash_json
 
 
@@ -51,17 +52,7 @@ def _manifest(answers: BroughtAnswers, examples: ExampleSet, table: pa.Table, n_
     inputs = {"answers": hash_file(answers.path), "data": examples.hash}
     read = {"answers": hash_json(dict(answers.raw)), "outcomes": hash_json(table["outcome"].to_pylist())}
     config = {"model": answers.path.name, "data": dict(info.config), **read}
-    facts = {
-        "set": info.name,
-        "n": len(table),
-        "n_missing": n_missing,
-        "grid": [info.grid.rows, info.grid.cols],
-        "factors": list(info.factors),
-        "balanced": [list(pair) for pair in info.balanced] if not n_missing else [],
-        "notes": dict(info.notes),
-        "of_photos": info.of_photos,
-        "prior": None if info.prior is None else dict(info.prior),
-    }
+    facts = {**set_facts(examples), "n_missing": n_missing}
     return RunManifest("evaluation", config, inputs, {}, facts)
 
 

@@ -5,18 +5,16 @@ are read again as well.
 """
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from evensight.annotations import Box, Frame
 from evensight.errors import InputError
 from evensight.evaluation.results import RESULTS_NAME, Results, control_file
-from evensight.evaluation.summary import summarise
+from evensight.evaluation.written import tables, write_tables
 from evensight.questions.parsing import outcome, parse_answer
 from evensight.questions.tasks import Question
 from evensight.runs import (
@@ -28,7 +26,6 @@ from evensight.runs import (
     hash_files,
     hash_json,
     versions,
-    write_json,
 )
 
 _PICTURES = "pictures"
@@ -137,10 +134,7 @@ def write_evaluation(results: Results, pictures: Path | None = None) -> RunManif
     with folder.locked():
         if not folder.is_done(manifest.kind, manifest.config, manifest.inputs):
             folder.begin(manifest.kind, manifest.fingerprint)
-            for name, table in _tables(results):
-                with atomic_file(results.path / name) as path:
-                    pq.write_table(table, path, compression="zstd")
-            write_json(results.path / "summary.json", summarise(results).as_json())
+            write_tables(results)
             for picture in sorted(pictures.iterdir()) if pictures and pictures.is_dir() else ():
                 with atomic_file(results.path / _PICTURES / picture.name) as path:
                     shutil.copyfile(picture, path)
@@ -148,13 +142,9 @@ def write_evaluation(results: Results, pictures: Path | None = None) -> RunManif
         return folder.manifest(manifest.kind)
 
 
-def _tables(results: Results) -> Sequence[tuple[str, pa.Table]]:
-    return [(RESULTS_NAME, results.table), *((control_file(name), t) for name, t in results.controls.items())]
-
-
 def _hash(results: Results) -> str:
     """The hash of all outcomes, of the controls' too: other rules make another run."""
-    return hash_json({name: table["outcome"].to_pylist() for name, table in _tables(results)})
+    return hash_json({name: table["outcome"].to_pylist() for name, table in tables(results)})
 
 
 def _versions(old: RunManifest) -> dict[str, str]:
