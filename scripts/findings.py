@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--measured-on", default="", help="the machine, for the page")
     arguments = parser.parse_args()
     there = [name for name in STUDIES if (arguments.runs / name / "study.json").exists()]
-    parts = [_HEAD.format(measured=arguments.measured_on), *_missing(there)]
+    parts = [_HEAD.format(measured=f", {arguments.measured_on}" if arguments.measured_on else ""), *_missing(there)]
     for name in there:
         parts += section(name, STUDIES[name], arguments.runs / name, arguments.out.parent)
     write_text(arguments.out, "\n".join(parts).rstrip() + "\n")
@@ -117,9 +117,9 @@ def main() -> None:
 
 _HEAD = """# What the studies found
 
-On the embedded model, {measured}Three seeds or more draw each training set, start and order; all seeds of
-a study answer the same questions. Intervals and tests are for other seeds and other questions of the same kind
-([how](statistics.md)). Each condition is compared with the base, and the pairs that a study is about with each other;
+On the embedded model{measured}. Each seed draws its own training set, start and order; all seeds of a study answer the
+same questions. Intervals and tests are for other seeds and other questions of the same kind ([how](statistics.md)).
+Each condition is compared with the base, and the pairs that a study is about with each other;
 p is corrected for all comparisons in one table (Holm), and "no difference was detected" is no "there is none". The
 embedded model is small and knows shapes and places: what holds for it need not hold for yours, which is why a study
 is one line to run on it (`--model`). Written by `make findings`.
