@@ -117,9 +117,10 @@ def main() -> None:
 
 _HEAD = """# What the studies found
 
-On the embedded model{measured}. Each seed draws its own training set, start and order; all seeds of a study answer
-the same questions. Intervals and tests are for other seeds and other questions of the same kind ([how](statistics.md)).
-Each condition is compared with the base, and the pairs that a study is about with each other;
+On the embedded model{measured}. Each seed draws its own training set, start and
+order; all seeds of a study answer the same questions. Intervals and tests are for other seeds and other questions of
+the same kind ([how](statistics.md)). Each condition is compared with the base, and the pairs that a study is about
+with each other;
 p is corrected for all comparisons in one table (Holm), and "no difference was detected" is no "there is none". The
 embedded model is small and knows shapes and places: what holds for it need not hold for yours, which is why a study
 is one line to run on it (`--model`). Written by `make findings`.
