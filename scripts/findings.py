@@ -15,10 +15,10 @@ from pathlib import Path
 
 from evensight.evaluation.over_seeds import Against, OverSeeds, over_seeds
 from evensight.evaluation.results import Results
-from evensight.reports.matrix import matrix_svg
-from evensight.reports.wording import count, p_value, percent, points, size_points
+from evensight.reports.matrix import matrix_rows, matrix_svg
+from evensight.reports.wording import count, p_value, percent, points
 from evensight.runs import write_text
-from evensight.statistics import holm, is_number
+from evensight.statistics import holm
 from evensight.studies.run import evaluations, read_study_folder
 
 ALPHA = 0.05
@@ -42,6 +42,7 @@ class Told:
     pairs: Sequence[Pair] = ()
 
 
+_COLUMNS = ("test", "condition", "seeds", "n", "accuracy", "95 % interval", "SD over cells", "worst cell")
 _RUNGS = ("plain", "gradient", "noise", "texture", "photo")
 _SIZES = (81, 324, 972, 1620)
 STUDIES: Mapping[str, Told] = {
@@ -153,9 +154,8 @@ def section(name: str, told: Told, folder: Path, docs: Path) -> Iterator[str]:
         yield "\nAgainst each other:\n"
         yield from (f"- {line}" for line in pairs)
     yield "\n<details><summary>All figures</summary>\n"
-    yield "| test | condition | runs | n | accuracy | 95 % interval | SD over cells | worst cell |"
-    yield "|---|---|---|---|---|---|---|---|"
-    yield from map(_row, figures)
+    yield f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
+    yield from (f"| {' | '.join(row[name] for name in _COLUMNS)} |" for row in matrix_rows(figures))
     yield "\n</details>\n"
 
 
@@ -194,14 +194,6 @@ def _verdict(estimate: float, p: float) -> str:
 
 def _difference(against: Against, p: float) -> str:
     return f"{points(against.estimate)} points ({points(against.low)} to {points(against.high)}, {p_value(p)})"
-
-
-def _row(of: OverSeeds) -> str:
-    low, high = of.accuracy.low, of.accuracy.high
-    interval = f"{100 * low:.1f} to {100 * high:.1f}" if is_number(low) else "–"
-    cells = (of.test, of.condition, str(of.n_seeds), count(of.n), percent(of.accuracy.estimate), interval)
-    more = (size_points(of.cell_std.estimate), percent(of.worst_cell.estimate))
-    return f"| {' | '.join((*cells, *more))} |"
 
 
 if __name__ == "__main__":

@@ -1,32 +1,24 @@
 """docs/evaluation.md keeps its word: its commands are the command line's, its fields are the summary's."""
 
 import re
-import shlex
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
-import typer
 
-from evensight import cli
+from documented import DOCS, check_options, commands
 from evensight.evaluation.bias import PlaceBias
 from evensight.evaluation.by_options import ByOptions
 from evensight.evaluation.evenness import Evenness
 from evensight.evaluation.option_scores import RULES
 from evensight.evaluation.summary import Summary
 
-GUIDE = (Path(__file__).parents[1] / "docs" / "evaluation.md").read_text(encoding="utf-8")
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL) for line in block.splitlines()]
+GUIDE = (DOCS / "evaluation.md").read_text(encoding="utf-8")
 PARTS = {"evenness": Evenness, "places": PlaceBias, "by_options": ByOptions}
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_is_one(line: str) -> None:
-    program, name, *words = shlex.split(line)
-    assert program == "evensight"
-    found = vars(typer.main.get_command(cli.app))["commands"][name]
-    known = {option for parameter in found.params for option in parameter.opts}
-    assert {word for word in words if word.startswith("--")} <= known
+@pytest.mark.parametrize("words", commands(GUIDE), ids=" ".join)
+def test_every_command_is_one(words: list[str]) -> None:
+    check_options(words)
 
 
 def test_every_field_is_one() -> None:
@@ -44,4 +36,4 @@ def test_the_rules_are_those_of_the_code() -> None:
 
 
 def test_the_guide_is_found_from_the_readme() -> None:
-    assert "(docs/evaluation.md)" in (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert "(docs/evaluation.md)" in (DOCS.parent / "README.md").read_text(encoding="utf-8")

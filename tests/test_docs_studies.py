@@ -1,28 +1,20 @@
 """docs/studies.md, docs/reports.md and docs/findings.md keep their word: keys, commands and parts are the code's."""
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from documented import DOCS, blocks, check_options, commands
 from evensight import cli
 from evensight.reports.exported import save_figures
 from evensight.studies.plan import SHIPPED, Condition, ProbePlan, Source, Study
 from made_runs import half, write_run
 
-DOCS = Path(__file__).parents[1] / "docs"
 STUDIES, REPORTS = ((DOCS / name).read_text(encoding="utf-8") for name in ("studies.md", "reports.md"))
-COMMANDS = [
-    line
-    for text in (STUDIES, REPORTS)
-    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-    for line in block.splitlines()
-]
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
@@ -32,13 +24,9 @@ def first_columns(text: str, head: str) -> list[list[str]]:
     return [re.findall(r"^\| `([a-z_.]+)` \|", table, re.MULTILINE) for table in tables]
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_is_one(line: str) -> None:
-    program, name, *words = shlex.split(line)
-    assert program == "evensight"
-    found = vars(typer.main.get_command(cli.app))["commands"][name]
-    known = {option for parameter in found.params for option in parameter.opts}
-    assert {word for word in words if word.startswith("--")} <= known
+@pytest.mark.parametrize("words", [*commands(STUDIES), *commands(REPORTS)], ids=" ".join)
+def test_every_command_is_one(words: list[str]) -> None:
+    check_options(words)
 
 
 def test_every_key_is_told_and_no_other() -> None:
@@ -60,11 +48,11 @@ def test_the_shipped_studies_are_told_and_each_has_its_findings() -> None:
 
 def test_the_study_of_ones_own_can_be_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (text,) = re.findall(r"```yaml\n(.*?)```", STUDIES, re.DOTALL)
+    (text,) = blocks(STUDIES, "yaml")
     name = yaml.safe_load(text)["name"]
     Path(f"{name}.yaml").write_text(text)
-    (line,) = (line for line in COMMANDS if f"{name}.yaml" in line)
-    done = CliRunner().invoke(cli.app, shlex.split(line)[1:])
+    (words,) = (words for words in commands(STUDIES) if f"{name}.yaml" in words)
+    done = CliRunner().invoke(cli.app, words[1:])
     assert done.exit_code == 0, done.output
     assert "little" in done.output
 

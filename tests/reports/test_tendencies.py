@@ -16,7 +16,7 @@ from evensight.reports.bias_charts import arrows_svg, calibration_svg
 from evensight.reports.findings import Evaluated, in_short
 from evensight.reports.tendencies import tendency_lines
 from evensight.statistics import confidence_calibration
-from made_runs import HOSTILE, Say, center_only, examples, half, right, write_run, wrong
+from made_runs import HOSTILE, Say, center_only, examples, half, hash_of, right, write_run, wrong
 
 
 def evaluated(title: str, results: Results) -> Evaluated:
@@ -46,20 +46,27 @@ def test_arrows_lead_from_the_area_to_where_its_wrong_answers_lie(tmp_path: Path
         assert arrow.attrib["class"] == "step"
 
 
+def anywhere(example: Example) -> str:
+    """One of the nine areas, whatever is asked."""
+    return AREAS[hash_of(example) % 9]
+
+
 @pytest.mark.parametrize(
     ("say", "found"),
     [
-        (center_only, r"pulled to the centre: \+\d"),
-        (right, None),
-        (half, "no pull to the centre, the edges or a side was detected|pulled to"),
+        (center_only, ["pulled to the centre: +"]),
+        (wrong, ["pulled to the left: +", "pulled to the top: +", "pulled to the edges: +"]),
+        (to_the_right, ["pulled to the centre: +", "pulled to the right: +"]),
+        (anywhere, ["no pull to the centre, the edges or a side was detected"]),
+        (right, []),
     ],
 )
-def test_pulls_are_told_with_their_tests(tmp_path: Path, say: Say, found: str | None) -> None:
+def test_pulls_are_told_with_their_tests(tmp_path: Path, say: Say, found: list[str]) -> None:
     lines = list(tendency_lines(summarise(write_run(tmp_path / "a", say))))
     about = [line for line in lines if "pull" in line]
-    assert bool(about) == (found is not None)
-    assert all(re.search(found or "", line) for line in about)
-    assert any("place among the options" in line or "places among the options" in line for line in lines)
+    assert len(about) == len(found)
+    assert all(start in line for start, line in zip(found, about, strict=True))
+    assert len(lines) == len(about) + 1  # and one on the places among the options
 
 
 def test_confidence_is_drawn_beside_the_diagonal() -> None:
@@ -97,6 +104,8 @@ def test_what_a_set_claims_is_counted_in_the_questions_that_were_answered(tmp_pa
     part = write_run(tmp_path / "b", half, kept)
     (claim,) = counted_claims(part)
     assert claim.holds is False
+    lacking = write_run(tmp_path / "c", half, [example for example in examples(9) if example.question.slot != 3])
+    assert [(of.fewest, of.holds) for of in counted_claims(lacking)] == [(0, False)]
     rows = part.table.to_pylist()
     pairs = Counter((row["area"], row["slot"]) for row in rows)
     counts = [pairs[area, slot] for area in AREAS for slot in range(9)]

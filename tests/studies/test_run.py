@@ -14,7 +14,7 @@ from evensight.evaluation.results import read_results
 from evensight.scenes import catalog
 from evensight.studies.figures import StudyResult
 from evensight.studies.plan import Condition, Source, Study
-from evensight.studies.run import check, claim, run_study, study_evaluations
+from evensight.studies.run import check, claim, run_study, study_report
 
 MINI_TRAIN = """
 name: mini-train
@@ -141,7 +141,10 @@ def test_a_study_s_folder_is_reported_in_its_own_order(done: tuple[Path, StudyRe
     assert shown.exit_code == 0, shown.output
     picture = (tmp_path / "h.svg").read_text()
     assert picture.index(">base<") < picture.index(">balanced<")
-    assert [title for title, _ in study_evaluations(done[0])] == ["base", "balanced"]
+    listed, extras = study_report(done[0])
+    assert [(title, results.set_name) for title, results in listed] == [("base", "mini"), ("balanced", "mini")]
+    assert [of.condition for of in extras.over] == ["base", "balanced"]
+    assert 'id="together"' in (tmp_path / "r.html").read_text()
 
 
 def test_two_tests_of_one_set_are_told_apart(tmp_path: Path) -> None:

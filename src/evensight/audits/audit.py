@@ -279,7 +279,7 @@ def _balance(table: AuditTable, given: str, counted: str, seed: int, *, claimed:
     if claimed or frozenset((given, counted)) not in table.by_construction:
         rng = np.random.default_rng(mix(seed, f"permutations of {given} and {counted}"))
         p_value = independence_test(counts, rng, N_RESAMPLES).p_value
-    difference, unavoidable = _unevenness(counts)
+    difference = np.ptp(counts, axis=1)
     return Balance(
         given,
         counted,
@@ -290,14 +290,15 @@ def _balance(table: AuditTable, given: str, counted: str, seed: int, *, claimed:
         normalised_mutual_information(counts),
         p_value,
         None,
-        bool((difference <= unavoidable).all()),
+        is_even(counts),
         claimed,
     )
 
 
-def _unevenness(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each row of a table its largest difference of counts, and what whole numbers force it to be (0 or 1)."""
-    return np.ptp(counts, axis=1), (counts.sum(axis=1) % counts.shape[1] > 0).astype(np.int64)
+def is_even(counts: NDArray[np.int64]) -> bool:
+    """Whether no row of a table `[given, counted]` differs by more than whole numbers force: 0 or 1."""
+    unavoidable = counts.sum(axis=1) % counts.shape[1] > 0
+    return bool((np.ptp(counts, axis=1) <= unavoidable).all())
 
 
 def _adjusted(balances: Sequence[Balance]) -> Iterator[Balance]:

@@ -177,19 +177,29 @@ def example_columns(rows: Sequence[Example], factors: Sequence[str], grid: Grid)
     """The columns of examples: factors, task, answer, place and slot."""
     n_slots = max((len(row.question.options) for row in rows), default=1)
     found = {factor: column([str(row.attributes.get(factor, "–")) for row in rows]) for factor in factors}
-    cells = [f"{cell.row},{cell.col}" for cell in grid.cells()]
+    levels = place_levels(grid)
     rest = {
         "task": column([row.question.task for row in rows]),
         "answer": column([row.question.answer for row in rows]),
-        "row": column([str(row.cell.row) for row in rows], [str(k) for k in range(grid.rows)]),
-        "col": column([str(row.cell.col) for row in rows], [str(k) for k in range(grid.cols)]),
-        "cell": column([f"{row.cell.row},{row.cell.col}" for row in rows], cells),
-        "area": column([row.area for row in rows], AREAS),
+        "row": column([str(row.cell.row) for row in rows], levels["row"]),
+        "col": column([str(row.cell.col) for row in rows], levels["col"]),
+        "cell": column([f"{row.cell.row},{row.cell.col}" for row in rows], levels["cell"]),
+        "area": column([row.area for row in rows], levels["area"]),
         "slot": column([str(row.question.slot) for row in rows], [str(k) for k in range(n_slots)]),
     }
     if rows and all(row.others for row in rows):  # what a question about two objects names besides
         rest["other"] = column([row.others[0].description for row in rows])
     return found | {name: each for name, each in rest.items() if name not in found}
+
+
+def place_levels(grid: Grid) -> dict[str, tuple[str, ...]]:
+    """All that the columns of places can hold, whether it occurs or not."""
+    return {
+        "row": tuple(map(str, range(grid.rows))),
+        "col": tuple(map(str, range(grid.cols))),
+        "cell": tuple(f"{cell.row},{cell.col}" for cell in grid.cells()),
+        "area": AREAS,
+    }
 
 
 def constructed(columns: Mapping[str, Column]) -> frozenset[frozenset[str]]:

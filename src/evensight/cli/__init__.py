@@ -26,6 +26,7 @@ from evensight.cli.report import report
 from evensight.cli.score import score
 from evensight.cli.study import study
 from evensight.errors import InputError, printable
+from evensight.models.processes import leave
 
 app = typer.Typer(
     name="evensight",
@@ -69,8 +70,7 @@ def main() -> None:
             typer.echo("stopped; run the same command again to go on", err=True)
         raise
     finally:
-        if "evensight.models.processes" in sys.modules:
-            sys.modules["evensight.models.processes"].leave()
+        leave()
 
 
 def _fail(message: str) -> None:

@@ -41,23 +41,20 @@ def report(
     from evensight.reports.heatmap import save_heatmaps
     from evensight.reports.html import Extras, build_report
     from evensight.runs import write_text
-    from evensight.studies.run import STUDY_NAME, study_evaluations, study_extras
+    from evensight.studies.run import STUDY_NAME, study_report
 
     if png and figures is None:
         raise InputError("`--png` belongs to `--figures FOLDER`")
-    studies = [run for run in runs if (run / STUDY_NAME).exists()]
-    listed = [
-        pair
-        for run in runs
-        for pair in (
-            study_evaluations(run)
-            if run in studies
-            else [(_title(found), read_results(found)) for found in find_evaluations(run)]
-        )
-    ]
+    listed, extras = [], Extras()
+    for run in runs:
+        if (run / STUDY_NAME).exists():
+            of_study, beside = study_report(run)
+            listed += of_study
+            extras = beside if len(runs) == 1 else extras  # figures over seeds are of one study's conditions
+        else:
+            listed += [(_title(found), read_results(found)) for found in find_evaluations(run)]
     results, titles = [of for _, of in listed], [title for title, _ in listed]
-    of_study = study_extras(studies[0]) if len(runs) == len(studies) == 1 else Extras()
-    extras = Extras(of_study.over, [*of_study.probes, *((_title(run), read_probes(run)) for run in probes or ())])
+    extras = Extras(extras.over, [*extras.probes, *((_title(run), read_probes(run)) for run in probes or ())])
     options = [word for run in probes or () for word in ("--probes", str(run))]
     command = shlex.join(["evensight", "report", *map(str, runs), "--out", str(out), *options])
     build_report(results, titles, out, title=title, command=command, extras=extras)

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from math import isfinite, nan
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -137,8 +138,18 @@ class Summary:
         )
 
 
+_SUMMARIES: WeakKeyDictionary[Results, Summary] = WeakKeyDictionary()
+
+
 def summarise(results: Results) -> Summary:
-    """Computes the figures of an evaluation from its table."""
+    """The figures of an evaluation, computed from its table once, for they take half a second."""
+    found = _SUMMARIES.get(results)
+    if found is None:
+        found = _SUMMARIES[results] = _summarised(results)
+    return found
+
+
+def _summarised(results: Results) -> Summary:
     correct, cells, grid = results.correct, results.cells, results.grid
     n_by_cell = np.bincount(cells, minlength=len(grid))
     correct_by_cell = np.bincount(cells, correct, len(grid)).astype(np.int64)

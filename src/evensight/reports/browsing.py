@@ -1,15 +1,12 @@
 """The examples of a set as data, for the report's browser: what was asked where, and what each condition said.
 
 The browser's script puts the strings into the page as text. Each is made harmless to look at here (`wording.shown`),
-and the data stand in the page as JSON in which no character can end their element.
+and the data stand in the page as JSON by the templates' `tojson`, in which no character can end their element.
 """
 
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from markupsafe import Markup
 
 from evensight.evaluation.results import Results
 from evensight.questions.parsing import Outcome
@@ -21,9 +18,11 @@ MOST_BROWSED = 2_000
 """How many examples of a set a report has, and of each where there are many sets fewer: `MOST_IN_ALL`."""
 MOST_IN_ALL = 24_000
 """How many a report has, times the conditions that answered them."""
+_FEWEST = 200
 _OPTIONS = " Choose from ["
 _SAID_CHARACTERS = 160
-_OUTCOMES = {outcome.value: k for k, outcome in enumerate((Outcome.CORRECT, Outcome.WRONG, Outcome.INVALID))}
+_OUTCOMES = (Outcome.CORRECT, Outcome.WRONG, Outcome.INVALID)
+"""In the order in which the browser knows them."""
 
 
 def short_question(question: str) -> str:
@@ -31,20 +30,17 @@ def short_question(question: str) -> str:
     return question.partition(_OPTIONS)[0].removeprefix(INSTRUCTION).strip()
 
 
-def browsed(conditions: Sequence[Evaluated], pictured: Sequence[str], n_sets: int = 1) -> Markup:
-    """The examples of a set for the browser, as JSON that may stand in a script element.
+def browsed(conditions: Sequence[Evaluated], pictured: Sequence[str], n_sets: int = 1) -> dict[str, Any]:
+    """The examples of a set for the browser: columns of as many examples each.
+
+    Strings that repeat stand in `strings`, and in the columns as their places there; boxes are in thousandths.
 
     Args:
         conditions: The set's conditions; the first one's questions are shown.
         pictured: The ids of those whose pictures are in the report: they are there, however many others are.
         n_sets: How many sets the report has.
     """
-    most = min(MOST_BROWSED, max(MOST_IN_ALL // (n_sets * len(conditions)), 200))
-    return _as_markup(examples_data(conditions, pictured, most))
-
-
-def examples_data(conditions: Sequence[Evaluated], pictured: Sequence[str], most: int) -> dict[str, Any]:
-    """The same as an object: columns of as many examples each, strings that repeat by their place in `strings`."""
+    most = min(MOST_BROWSED, max(MOST_IN_ALL // (n_sets * len(conditions)), _FEWEST))
     first = conditions[0].results
     chosen = _chosen(first, pictured, most)
     strings: dict[str, int] = {}
@@ -72,7 +68,7 @@ def examples_data(conditions: Sequence[Evaluated], pictured: Sequence[str], most
         "box": [_box(box, frame) for box, frame in zip(column("box_xyxy_px"), column("frame_wh_px"), strict=True)],
         "aspect": [round(width / height, 4) for width, height in column("frame_wh_px")],
         "attributes": {shown(name, 60): [coded(value, 60) for value in column(name)] for name in first.factors},
-        "said": [_said(condition.results, ids, coded) for condition in conditions],
+        "said": [_said(condition, ids, coded) for condition in conditions],
         "strings": list(strings),
     }
 
@@ -94,19 +90,7 @@ def _box(box: Sequence[float], frame: Sequence[int]) -> list[int]:
     return [round(1000 * part) for part in (x0 / width, y0 / height, (x1 - x0) / width, (y1 - y0) / height)]
 
 
-def _said(results: Results, ids: Sequence[str], coded: Any) -> list[list[int] | None]:
+def _said(condition: Evaluated, ids: Sequence[str], coded: Callable[[object, int], int]) -> list[list[int] | None]:
     """For each id the answer and its outcome; None where it was not asked."""
-    columns = (results.column(name) for name in ("id", "raw", "outcome"))
-    found = {name: (raw or "", outcome) for name, raw, outcome in zip(*columns, strict=True)}
-    return [
-        [coded(found[name][0], _SAID_CHARACTERS), _OUTCOMES[found[name][1]]] if name in found else None
-        for name in ids
-    ]
-
-
-def _as_markup(data: object) -> Markup:
-    """JSON without the characters that mean something in HTML: inside strings they are written as escapes."""
-    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    for character in "<>&'":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - no character of it can end the element
+    answers = (condition.answers.get(name) for name in ids)
+    return [answer and [coded(answer[0], _SAID_CHARACTERS), _OUTCOMES.index(answer[1])] for answer in answers]

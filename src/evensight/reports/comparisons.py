@@ -11,7 +11,7 @@ from rich.text import Text
 
 from evensight.evaluation.comparing import Comparison, Part, SeedsComparison
 from evensight.evaluation.summary import without_nan
-from evensight.reports.wording import ABSENT, count, p_value, percent, points, shown, size_points
+from evensight.reports.wording import ABSENT, bare_p_value, count, p_value, percent, points, shown, size_points
 from evensight.statistics import ALPHA, is_number
 
 _N_PARTS = 30
@@ -44,7 +44,7 @@ def comparison_table(found: Sequence[Comparison | SeedsComparison]) -> Table:
             percent(each.accuracy_after),
             points(of.estimate),
             f"{points(of.low)} to {points(of.high)}",
-            _p(of.p_value),
+            bare_p_value(of.p_value),
             size_points(_spreads(each)[0]),
             size_points(_spreads(each)[1]),
         )
@@ -100,7 +100,14 @@ def parts_table(each: Comparison) -> Table:
 def _part(part: Part) -> list[str]:
     of = part.difference
     between = f"{points(of.low)} to {points(of.high)}" if of.n else ABSENT
-    return [shown(part.name, 40), count(of.n), points(of.estimate), between, _p(of.p_value), _p(part.p_corrected)]
+    return [
+        shown(part.name, 40),
+        count(of.n),
+        points(of.estimate),
+        between,
+        bare_p_value(of.p_value),
+        bare_p_value(part.p_corrected),
+    ]
 
 
 def _spreads(each: Comparison | SeedsComparison) -> tuple[float, float]:
@@ -115,7 +122,3 @@ def _table(first: str, *names: str) -> Table:
     for name in names:
         table.add_column(Text(name), justify="right", no_wrap=True)
     return table
-
-
-def _p(value: float) -> str:
-    return p_value(value).removeprefix("p").removeprefix("\u00a0=").strip()

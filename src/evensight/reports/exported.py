@@ -1,7 +1,5 @@
 """Figures and tables for a paper: the report's pictures as SVG or PNG, its numbers as CSV, its table in LaTeX."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
@@ -10,9 +8,9 @@ from typing import Any
 
 from evensight.errors import InputError
 from evensight.evaluation.results import Results
-from evensight.evaluation.summary import Summary, summarise, without_nan
+from evensight.evaluation.summary import Summary, summarise
 from evensight.reports.heatmap import heatmaps_svg
-from evensight.reports.wording import p_value, percent, shown, size_points
+from evensight.reports.wording import csv_text, p_value, percent, shown, size_points
 from evensight.runs import write_bytes, write_text
 from evensight.statistics import Proportion, is_number
 
@@ -64,15 +62,6 @@ def save_figures(runs: Sequence[Results], titles: Sequence[str], folder: Path, *
         write_text(folder / file, csv_text(rows))
         written.append(folder / file)
     return written
-
-
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV: shares between 0 and 1, at full precision; what is not known is empty."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(without_nan(dict(row)) for row in rows)
-    return out.getvalue()
 
 
 def latex_table(runs: Sequence[Results], titles: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ Names of conditions stand in backticks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from statistics import median
 
@@ -18,6 +19,7 @@ import numpy as np
 from evensight.evaluation.results import Results
 from evensight.evaluation.shares import difference, has_own_images
 from evensight.evaluation.summary import Summary
+from evensight.questions.parsing import Outcome
 from evensight.reports.wording import backticked, count, interval, p_value, percent, points, shown, size_points
 from evensight.statistics import Difference, Test, evenness_test
 
@@ -39,6 +41,12 @@ class Evaluated:
     def name(self) -> str:
         """The condition's name as a sentence has it, in backticks."""
         return backticked(self.title)
+
+    @cached_property
+    def answers(self) -> dict[str, tuple[str, Outcome]]:
+        """What it said to each question, by the question's id, and the outcome."""
+        columns = (self.results.column(name) for name in ("id", "raw", "outcome"))
+        return {name: (raw or "", Outcome(outcome)) for name, raw, outcome in zip(*columns, strict=True)}
 
     @property
     def n_by_cell(self) -> list[int]:

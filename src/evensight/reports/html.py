@@ -51,6 +51,9 @@ class Extras:
     probes: Sequence[tuple[str, ProbeResults]] = ()
 
 
+NO_EXTRAS = Extras()
+
+
 def build_report(
     runs: Sequence[Results],
     titles: Sequence[str],
@@ -59,7 +62,7 @@ def build_report(
     title: str = DEFAULT_TITLE,
     notes: Sequence[str] = (),
     command: str = "",
-    extras: Extras | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> None:
     """Writes the report on some evaluations to `out`, whole or not at all.
 
@@ -77,7 +80,7 @@ def build_report(
         InputError: There is no run, or two runs of a set have one title, or `out` is a folder.
     """
     _check(runs, titles, out)
-    extras = extras or Extras()
+    n_seeds = max((of.n_seeds for of in extras.over), default=1)
     style, script = _source("report.css"), _source("report.js")
     page = _environment().get_template("report.html.j2")
     text = page.render(
@@ -87,8 +90,8 @@ def build_report(
         sections=sections(runs, titles),
         provenance=[provenance(results, name) for results, name in zip(runs, titles, strict=True)],
         legend=legend_svg(),
-        n_seeds=max((of.n_seeds for of in extras.over), default=1),
-        matrix=matrix_svg(extras.over) if extras.over else "",
+        n_seeds=n_seeds,
+        matrix=matrix_svg(extras.over) if max(n_seeds, len(extras.over)) > 1 else "",
         matrix_rows=list(matrix_rows(extras.over)),
         matrix_caption=CAPTION,
         areas=AREAS,
@@ -172,6 +175,7 @@ def _environment() -> Environment:
         "named": wording.named,
         "as_json": _as_json,
     }
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     environment.globals["marker"] = marker_svg
     return environment
 

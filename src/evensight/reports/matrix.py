@@ -1,7 +1,5 @@
 """Conditions x tests as one picture, one table and one CSV file: what a study found, over all its seeds."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -10,7 +8,18 @@ from rich.text import Text
 
 from evensight.evaluation.over_seeds import OverSeeds
 from evensight.reports.colors import fill, ink
-from evensight.reports.wording import ABSENT, count, p_value, percent, points, shown, size_points
+from evensight.reports.wording import (
+    ABSENT,
+    bare_p_value,
+    bare_percent,
+    count,
+    csv_text,
+    p_value,
+    percent,
+    points,
+    shown,
+    size_points,
+)
 from evensight.statistics import is_number
 
 _WIDTH, _HEIGHT, _LABEL_CHARS = 104, 46, 24
@@ -128,11 +137,11 @@ def _line(of: OverSeeds) -> list[str]:
     seeds = f" x{of.n_seeds}" if of.n_seeds > 1 else ""
     return [
         f"  {shown(of.condition, 40)}{seeds}",
-        f"{percent(of.accuracy.estimate).removesuffix('%').strip()} ({_range(of).replace(' to ', '–')})",
+        f"{bare_percent(of.accuracy.estimate)} ({_range(of).replace(' to ', '–')})",
         size_points(of.cell_std.estimate),
-        percent(of.worst_cell.estimate).removesuffix("%").strip(),
+        bare_percent(of.worst_cell.estimate),
         "" if against is None else f"{points(against.estimate)} ({points(against.low)} to {points(against.high)})",
-        "" if against is None else p_value(against.p_holm).removeprefix("p").removeprefix("\u00a0=").strip(),
+        "" if against is None else bare_p_value(against.p_holm),
     ]
 
 
@@ -149,10 +158,4 @@ CAPTION = (
 
 def matrix_csv(figures: Sequence[OverSeeds]) -> str:
     """The figures as CSV: shares between 0 and 1, at full precision; what is not known is empty."""
-    columns = ["condition", "test", *dict.fromkeys(name for of in figures for name in of.as_json())]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
-    writer.writeheader()
-    for of in figures:
-        writer.writerow({"condition": of.condition, "test": of.test, **of.as_json()})
-    return out.getvalue()
+    return csv_text([{"condition": of.condition, "test": of.test, **of.as_json()} for of in figures])

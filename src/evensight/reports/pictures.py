@@ -8,7 +8,7 @@ import base64
 import io
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,16 +113,13 @@ def picture_examples(conditions: Sequence[Evaluated], n_sets: int = 1) -> tuple[
     results = conditions[0].results
     files = _picture_files([condition.results for condition in conditions])
     rows = {row["id"]: row for row in results.table.to_pylist() if row["id"] in files}
-    by_id = [_answers_by_id(condition.results, rows.keys()) for condition in conditions]
     order = {area: k for k, area in enumerate(AREAS)}
     pictures = _pictures({name: row["area"] for name, row in rows.items()}, files, _BUDGET_BYTES // n_sets)
-    found = []
-    for name in sorted(pictures, key=lambda name: (order.get(rows[name]["area"], 9), name)):
-        answers = [
-            _answer(condition.title, given.get(name)) for condition, given in zip(conditions, by_id, strict=True)
-        ]
-        found.append(_example(rows[name], pictures[name], results, tuple(answers)))
-    return tuple(found)
+    names = sorted(pictures, key=lambda name: (order.get(rows[name]["area"], 9), name))
+    return tuple(
+        _example(rows[name], pictures[name], results, tuple(_answer(condition, name) for condition in conditions))
+        for name in names
+    )
 
 
 def _pictures(areas: Mapping[str, str], files: Mapping[str, Path], budget: int) -> dict[str, Picture]:
@@ -194,13 +191,8 @@ def _smaller(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _answers_by_id(results: Results, ids: Collection[str]) -> dict[str, tuple[str, str]]:
-    columns = (results.column(name) for name in ("id", "raw", "outcome"))
-    return {name: (raw or "", outcome) for name, raw, outcome in zip(*columns, strict=True) if name in ids}
-
-
-def _answer(title: str, given: tuple[str, str] | None) -> Answer:
-    return Answer(title, given[0], Outcome(given[1])) if given else Answer(title, "", None)
+def _answer(condition: Evaluated, name: str) -> Answer:
+    return Answer(condition.title, *condition.answers.get(name, ("", None)))
 
 
 def _overlay(row: dict[str, Any], picture: Picture, results: Results) -> Overlay:

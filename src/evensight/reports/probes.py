@@ -12,7 +12,7 @@ from evensight.probing.intervals import Estimate
 from evensight.probing.places import COORDINATES
 from evensight.probing.results import ProbeResults
 from evensight.probing.verdict import NOT_KNOWN, NOT_SAID, OPEN, SAID, SAID_BETTER, Change, change
-from evensight.reports.wording import ABSENT, count, p_value, percent, points, shown
+from evensight.reports.wording import ABSENT, bare_p_value, count, p_value, percent, points, shown
 
 _OTHERS = ("area-row", "area-col", "row", "col", "cell", "x", "y")
 _CAPTION = (
@@ -126,7 +126,7 @@ def intervention_table(run: ProbeResults) -> Table | None:
     for place, random in zip(rows[::2], rows[1::2], strict=True):
         twice = f" x{place['strength']:g}" if place["strength"] != 1 else ""
         shares = [f"{_share(place[what])} ({_share(random[what])})" for what in ("accuracy", "changed", "target")]
-        p = p_value(place["p_value"]).removeprefix("p").removeprefix("\u00a0=").strip()
+        p = bare_p_value(place["p_value"])
         name = f"{place['position']}, {place['change']}{twice}"
         table.add_row(*map(Text, (name, str(place["layer"]), *shares, p)))
     return table

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from evensight.annotations import AREAS, Cell, Grid
 from evensight.evaluation.results import Results
 from evensight.evaluation.summary import CellResult, Summary, summarise
@@ -95,7 +93,7 @@ class Section:
     caveat: str
     in_short: str
     grid: Grid
-    browsed: Markup
+    browsed: dict[str, Any]
 
     @property
     def has_calibration(self) -> bool:

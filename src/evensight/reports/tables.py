@@ -9,7 +9,7 @@ from evensight.datasets.priors import ALWAYS_CENTER, CATEGORY
 from evensight.datasets.swapped import WrongPhoto
 from evensight.evaluation.beside import Beside
 from evensight.evaluation.summary import Summary
-from evensight.reports.wording import ABSENT, count, interval, p_value, percent, shown, size_points
+from evensight.reports.wording import ABSENT, bare_p_value, count, interval, percent, shown, size_points
 
 
 def headline_table(rows: Iterable[tuple[str, str, Summary]]) -> Table:
@@ -75,6 +75,6 @@ def _figures(condition: str, summary: Summary) -> list[Text]:
         count(summary.n_invalid),
         size_points(summary.cell_std),
         percent(summary.worst_cell.accuracy.estimate),
-        p_value(summary.uniformity.p_value).removeprefix("p").removeprefix("\u00a0=").strip(),
+        bare_p_value(summary.uniformity.p_value),
     ]
     return [Text(text) for text in texts]

@@ -7,9 +7,13 @@ Text that comes from outside (a model's answer, a category, a path) is made harm
 still escaped where it is put into HTML or XML.
 """
 
+import csv
+import io
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from math import isnan
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -47,7 +51,7 @@ def interval(share: Proportion) -> str:
     """A share's interval, as "52.5 to 55.7 %"."""
     if share.n == 0:
         return ABSENT
-    return f"{percent(share.low).removesuffix(chr(0xA0) + '%')} to {percent(share.high)}"
+    return f"{bare_percent(share.low)} to {percent(share.high)}"
 
 
 def points(difference: float) -> str:
@@ -72,9 +76,29 @@ def p_value(p: float) -> str:
     return f"p\u00a0=\u00a0{p:.2f}" if p >= 0.1 else f"p\u00a0=\u00a0{p:.3f}"
 
 
+def bare_p_value(p: float) -> str:
+    """A p-value for a column that is headed p, as "0.41" or "< 0.001"."""
+    return p_value(p).removeprefix("p").removeprefix("\u00a0=").strip()
+
+
+def bare_percent(share: float) -> str:
+    """A share for a column that is headed %: as `percent`, without the sign."""
+    return percent(share).removesuffix("\u00a0%")
+
+
 def count(n: int) -> str:
     """A whole number with commas between the thousands."""
     return f"{n:,}"
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV, numbers at full precision; what is not known (None, NaN) is empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: "" if isinstance(of, float) and isnan(of) else of for name, of in row.items()})
+    return out.getvalue()
 
 
 def shown(text: object, limit: int = SHOWN_CHARACTERS) -> str:

@@ -51,35 +51,36 @@ def write_figures(
         notes: What was left out.
         failures: What failed.
     """
-    shown = [(condition, test, of[0][1]) for test, by in found.items() for condition, of in by.items()]
+    shown = first_runs(found)
     if not shown:
         return StudyResult((), (), tuple(notes), tuple(failures), None)
-    figures = _over_seeds(study, found)
+    extras = extras_of(study, out, found)
+    figures = extras.over
     write_json(out / "summary.json", _summary(study, found, figures))
     write_text(out / "matrix.csv", matrix_csv(figures))
     write_text(out / "matrix.svg", matrix_svg(figures))
     build_report(
-        [results for _, _, results in shown],
-        [condition for condition, _, _ in shown],
+        [results for _, results in shown],
+        [condition for condition, _ in shown],
         out / "report.html",
         title=f"evensight · {study.name}",
         notes=[*notes, *map(str, failures)],
         command=command,
-        extras=extras(study, out, found),
+        extras=extras,
     )
-    rows = tuple((condition, test, summarise(results)) for condition, test, results in shown)
-    return StudyResult(rows, figures, tuple(notes), tuple(failures), out / "report.html")
+    rows = tuple((condition, results.set_name, summarise(results)) for condition, results in shown)
+    return StudyResult(rows, tuple(figures), tuple(notes), tuple(failures), out / "report.html")
 
 
-def extras(study: Study, out: Path, found: Found) -> Extras:
-    """What a report shows of a study beside its evaluations."""
-    figures = _over_seeds(study, found)
-    return Extras(figures if study.seeds or len(figures) > 1 else (), _probes(study, out))
+def first_runs(found: Found) -> list[tuple[str, Results]]:
+    """The evaluations that a report shows, with their conditions: by test, of several seeds the first."""
+    return [(condition, of[0][1]) for by in found.values() for condition, of in by.items()]
 
 
-def _over_seeds(study: Study, found: Found) -> tuple[OverSeeds, ...]:
+def extras_of(study: Study, out: Path, found: Found) -> Extras:
+    """What a report shows of a study beside its evaluations: the figures over seeds, and the probes."""
     runs = {test: {name: [results for _, results in of] for name, of in by.items()} for test, by in found.items()}
-    return over_seeds(runs, next(iter(study.conditions)))
+    return Extras(over_seeds(runs, next(iter(study.conditions))), _probes(study, out))
 
 
 def _probes(study: Study, out: Path) -> list[tuple[str, ProbeResults]]:

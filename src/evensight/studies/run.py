@@ -30,7 +30,7 @@ from evensight.reports.html import Extras
 from evensight.runs import MANIFEST_NAME, RunFolder, is_half_written, read_json, write_json
 from evensight.settings import checked
 from evensight.studies.durations import measured
-from evensight.studies.figures import StudyResult, extras, write_figures
+from evensight.studies.figures import StudyResult, extras_of, first_runs, write_figures
 from evensight.studies.parts import Failure, Run, all_runs, chosen, runs_of
 from evensight.studies.plan import Condition, ProbePlan, Study
 from evensight.studies.sets import make, missing, named, skipped
@@ -224,32 +224,15 @@ def read_study_folder(out: Path) -> Study:
     return checked(Study, read_json(out / STUDY_NAME, "study's record"), f"`{out / STUDY_NAME}`")
 
 
-def study_evaluations(out: Path) -> list[tuple[str, Results]]:
-    """The evaluations in a study's folder, with their titles: by test, in the study's order.
-
-    Of a condition with several seeds it is the first seed that is there.
+def study_report(out: Path) -> tuple[list[tuple[str, Results]], Extras]:
+    """What a report on a study's folder shows: evaluations with their conditions' names, and what stands beside them.
 
     Raises:
-        InputError: The folder's record is damaged.
+        InputError: The folder's record, or an evaluation in it, is damaged.
     """
     study = read_study_folder(out)
-    listed = []
-    for test in study.tests:
-        for condition in study.conditions:
-            folders = (run.evaluation(out, test) for run in runs_of(study, condition))
-            there = [folder for folder in folders if folder.is_dir()]
-            listed += [(condition, read_results(folder).of_test(test)) for folder in there[:1]]
-    return listed
-
-
-def study_extras(out: Path) -> Extras:
-    """What a report on a study's folder shows beside the evaluations: the figures over seeds, and the probes.
-
-    Raises:
-        InputError: The folder's record is damaged.
-    """
-    study = read_study_folder(out)
-    return extras(study, out, evaluations(study, out))
+    found = evaluations(study, out)
+    return first_runs(found), extras_of(study, out, found)
 
 
 def claim(study: Study, out: Path) -> None:
