@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -412,6 +413,9 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
         assert attributes.get("href", "#").startswith(("#", "data:"))
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", page.words)
     assert HOSTILE[0] in page.words
+    strings = json.loads(page.inside["data"])["strings"]
+    assert {HOSTILE[0], HOSTILE[2]} <= set(strings)  # as text, which the browser's script puts into the page
+    assert not any(re.search("[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text) for text in strings)
 
 
 def test_long_answers_are_cut(tmp_path: Path) -> None:

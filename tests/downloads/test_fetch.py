@@ -12,7 +12,8 @@ import sys
 import time
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from typer.testing import CliRunner
 
 from evensight.cli.photos_fetch import fetch
 from evensight.coco.reading import read_split
-from evensight.downloads import sources
+from evensight.downloads import single_photos, sources
 from evensight.downloads.connections import DownloadError
 from evensight.downloads.downloads import Downloader, Patience, RemoteFile, UnreachableError
 from evensight.downloads.fetch import Fetch, Wanted
@@ -241,7 +242,13 @@ def test_what_is_not_that_image_is_refused(server: FaultyServer, tmp_path: Path,
     assert fetching(server, tmp_path).run(CATS) == 2
 
 
-def test_a_server_that_is_gone_ends_it_soon(server: FaultyServer, tmp_path: Path) -> None:
+def test_a_server_that_is_gone_ends_it_soon(
+    server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(futures: Iterable[Future[object]]) -> list[Future[object]]:
+        return [*wait(futures).done]  # the main thread learns of it after all threads had their turn
+
+    monkeypatch.setattr(single_photos, "as_completed", late)
     fetching(server, tmp_path).run(NONE)
     server.asked.clear()
     server.always = Fault(status=503, body=b"")
