@@ -19,7 +19,7 @@ from evensight.reports.matrix import matrix_rows, matrix_svg
 from evensight.reports.wording import count, p_value, percent, points
 from evensight.runs import write_text
 from evensight.statistics import holm
-from evensight.studies.run import evaluations, read_study_folder
+from evensight.studies.folder import evaluations, read_study_folder
 
 ALPHA = 0.05
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -104,3 +105,14 @@ def test_the_command_writes_what_was_asked_for(tmp_path: Path) -> None:
     assert "balanced" in (tmp_path / "t.tex").read_text()
     with pytest.raises(InputError, match="belongs to `--figures FOLDER`"):
         CliRunner().invoke(cli.app, [*words, "--png"], catch_exceptions=False)
+
+
+def test_a_report_takes_no_torch(tmp_path: Path) -> None:
+    write_run(tmp_path / "base", half)
+    code = (
+        "import sys; from evensight import cli; cli.app(sys.argv[1:], standalone_mode=False);"
+        "sys.exit(', '.join({'torch', 'transformers', 'peft', 'sklearn'} & set(sys.modules)) or 0)"
+    )
+    words = ["report", str(tmp_path / "base"), "--out", str(tmp_path / "r.html")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

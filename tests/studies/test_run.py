@@ -13,8 +13,9 @@ from evensight.errors import InputError
 from evensight.evaluation.results import read_results
 from evensight.scenes import catalog
 from evensight.studies.figures import StudyResult
+from evensight.studies.folder import study_report
 from evensight.studies.plan import Condition, Source, Study
-from evensight.studies.run import check, claim, run_study, study_report
+from evensight.studies.run import check, claim, run_study
 
 MINI_TRAIN = """
 name: mini-train

@@ -41,7 +41,7 @@ def report(
     from evensight.reports.heatmap import save_heatmaps
     from evensight.reports.html import Extras, build_report
     from evensight.runs import write_text
-    from evensight.studies.run import STUDY_NAME, study_report
+    from evensight.studies.folder import STUDY_NAME, study_report
 
     if png and figures is None:
         raise InputError("`--png` belongs to `--figures FOLDER`")

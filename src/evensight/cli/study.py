@@ -62,8 +62,9 @@ def study(
 
     from evensight.errors import InputError
     from evensight.models.hub import code_allowed
+    from evensight.studies.folder import read_study_folder
     from evensight.studies.plan import read_study
-    from evensight.studies.run import read_study_folder, run_study
+    from evensight.studies.run import run_study
 
     if file == RESUME:
         place = _one_folder(folder, out)

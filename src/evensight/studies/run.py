@@ -22,22 +22,20 @@ from typing import Any
 from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError
 from evensight.evaluation.ask import Allowed, evaluate_subject
-from evensight.evaluation.results import Results, read_results
 from evensight.models.answering import Way
 from evensight.models.subjects import model_here
 from evensight.progress import say
-from evensight.reports.html import Extras
-from evensight.runs import MANIFEST_NAME, RunFolder, is_half_written, read_json, write_json
+from evensight.runs import RunFolder, is_half_written, read_json, write_json
 from evensight.settings import checked
 from evensight.studies.durations import measured
-from evensight.studies.figures import StudyResult, extras_of, first_runs, write_figures
-from evensight.studies.parts import Failure, Run, all_runs, chosen, runs_of
+from evensight.studies.figures import StudyResult, write_figures
+from evensight.studies.folder import STUDY_NAME, evaluations
+from evensight.studies.parts import Failure, Run, all_runs, chosen
 from evensight.studies.plan import Condition, ProbePlan, Study
 from evensight.studies.sets import make, missing, named, skipped
 from evensight.training.finetune import config_for, finetune
 from evensight.training.methods import FinetuneConfig
 
-STUDY_NAME = "study.json"
 _LOCKS = ".locks"
 
 
@@ -198,41 +196,6 @@ def finish(
     """Writes the figures of all that is there, whoever did it."""
     with _alone(out):
         return write_figures(study, out, evaluations(study, out), command, left_out, failures)
-
-
-def evaluations(study: Study, out: Path) -> dict[str, dict[str, list[tuple[Run, Results]]]]:
-    """Test -> condition -> the runs that are there, each with its seed, in the study's order."""
-    found: dict[str, dict[str, list[tuple[Run, Results]]]] = {}
-    for test in study.tests:
-        for condition in study.conditions:
-            for run in runs_of(study, condition):
-                folder = run.evaluation(out, test)
-                if (folder / MANIFEST_NAME).exists():
-                    results = read_results(folder).of_test(test)
-                    found.setdefault(test, {}).setdefault(condition, []).append((run, results))
-    return found
-
-
-def read_study_folder(out: Path) -> Study:
-    """The study that a folder holds.
-
-    Raises:
-        InputError: It holds none, or its record is damaged.
-    """
-    if not (out / STUDY_NAME).is_file():
-        raise InputError(f"`{out}` has no {STUDY_NAME}: expected the folder of a study")
-    return checked(Study, read_json(out / STUDY_NAME, "study's record"), f"`{out / STUDY_NAME}`")
-
-
-def study_report(out: Path) -> tuple[list[tuple[str, Results]], Extras]:
-    """What a report on a study's folder shows: evaluations with their conditions' names, and what stands beside them.
-
-    Raises:
-        InputError: The folder's record, or an evaluation in it, is damaged.
-    """
-    study = read_study_folder(out)
-    found = evaluations(study, out)
-    return first_runs(found), extras_of(study, out, found)
 
 
 def claim(study: Study, out: Path) -> None:
