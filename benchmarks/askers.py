@@ -23,7 +23,7 @@ from unittest.mock import patch
 import torch
 
 from evensight.datasets.examples import Example, ExampleSet
-from evensight.evaluation import ask
+from evensight.evaluation import ask, written
 from evensight.evaluation.ask import evaluate_subject
 from evensight.evaluation.journal import Journal
 from evensight.models import asked_here, continued
@@ -178,7 +178,7 @@ def _ours(work: Work, n: int, way: Way, elsewhere: dict[str, float], changed: Se
             stack.enter_context(each)
         _count(stack, elsewhere, "journal", Journal, "append")
         _count(stack, elsewhere, "parsing", ask, "answered_table")
-        _count(stack, elsewhere, "statistics", ask, "summarise")
+        _count(stack, elsewhere, "statistics", written, "summarise")
         evaluate_subject(ModelHere(EMBEDDED, None, BATCH, way), work.examples, folder / "run")
         summary = json.loads((folder / "run" / "summary.json").read_text())
     return float(summary["accuracy"]["estimate"])

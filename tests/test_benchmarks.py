@@ -1,6 +1,8 @@
-"""The benchmark of training: ways that fail are rows, and a model is as it was made before each."""
+"""The benchmarks: ways that fail are rows, a model is as it was made before each, and what is counted is there."""
 
 import importlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+from evensight.datasets.scene_examples import SceneExamples
+from evensight.datasets.subsets import Part
 from evensight.errors import InputError
+from evensight.scenes.catalog import design
+from evensight.storage.stored import store
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -106,3 +112,18 @@ def test_a_gain_shows_only_above_all_that_rounds_differ_by(training: Any) -> Non
     assert training._gain([10.0, 11.0], [8.0, 9.0]) == ("1.22x (1.11 to 1.38), shows", True)
     assert training._gain([10.0, 11.0], [8.0, 10.5]) == ("1.05x (0.95 to 1.38), does not show", False)
     assert not training._gain([11.0], [8.0])[1]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    cores, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    yield importlib.import_module("askers")
+    os.sched_setaffinity(0, cores)
+    torch.set_num_threads(threads)
+
+
+def test_what_goes_elsewhere_in_a_run_is_counted(asked: Any, tmp_path: Path) -> None:
+    store(Part(SceneExamples(design("civet-test"), 112, 0), range(9), {}), tmp_path / "set")
+    row = asked.job(asked.SCORES, str(tmp_path / "set"), 9)
+    assert all(row[name] > 0 for name in ("journal", "parsing", "statistics")), row
