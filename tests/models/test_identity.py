@@ -1,9 +1,12 @@
 """What a model and an adapter were trained on is known from the runs that left them, base by base."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from evensight.errors import InputError
+from evensight.models.embedded import EMBEDDED_FOLDER
 from evensight.models.identity import identify, trainings_of
 from evensight.runs import RunFolder, RunManifest, hash_files, write_text
 
@@ -64,3 +67,43 @@ def test_a_folder_that_happens_to_be_called_like_the_embedded_model_is_not_it(
     trained(tmp_path / "embedded")
     monkeypatch.chdir(tmp_path)
     assert names("embedded") == []
+
+
+def flip(path: Path) -> None:
+    """Changes one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("leaves", ["model", "adapter"])
+def test_what_a_run_left_is_refused_once_it_has_changed(leaves: str, tmp_path: Path) -> None:
+    left = trained(tmp_path / "one", leaves=leaves)
+    asks = {"model": (str(left), None), "adapter": ("embedded", left)}[leaves]
+    if leaves == "adapter":
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            write_text(left / name, "{}")
+        run = RunFolder(tmp_path / "one")
+        run.seal(RunManifest("finetune", {"model": "embedded"}, {}, hash_files(run.path)))
+    before = identify(*asks)
+    flip(left / "model.safetensors")
+    with pytest.raises(InputError, match=r"model.safetensors` is damaged or was changed"):
+        identify(*asks)
+    flip(left / "model.safetensors")
+    assert identify(*asks) == before
+
+
+def test_the_embedded_model_is_refused_once_a_bit_of_it_has_flipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "weights"
+    shutil.copytree(EMBEDDED_FOLDER, copy)
+    for module in ("identity", "embedded"):
+        monkeypatch.setattr(f"evensight.models.{module}.EMBEDDED_FOLDER", copy)
+    known = identify("embedded")
+    for file in sorted(copy.iterdir()):
+        flip(file)
+        with pytest.raises(InputError, match=r"the embedded model is not as it came: .*install evensight again"):
+            identify("embedded")
+        flip(file)
+    assert identify("embedded") == known

@@ -1,16 +1,25 @@
 """Which model, and which adapter: where they are, and what identifies them.
 
-A folder is known by the hash of its files, a checkpoint of the Hub by its commit.
+A folder is known by the hash of its files, a checkpoint of the Hub by its commit. What evensight made itself says what
+its files should be, and is refused where they are others.
 """
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from evensight.errors import InputError
 from evensight.models.embedded import EMBEDDED, EMBEDDED_FOLDER
 from evensight.models.hub import HubId, hub_id, pinned
 from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, hash_files, hash_json, read_json
+
+MADE_FOLDERS = ("adapter", "model")
+"""Where a fine-tuning run leaves what it made."""
+PRETRAINING = "pretraining"
+"""The kind of run that trains the embedded model; its folder is the model's."""
+_MAKERS = ("finetune", PRETRAINING)
 
 
 def model_source(name: str) -> str:
@@ -71,21 +80,56 @@ def identify(name: str, adapter: Path | None = None) -> dict[str, str]:
     """
     given = checkpoint(name)
     source = Path(model_source(name))
-    found = {"model": _hash_folder(source) if given is None else f"{given.repository}@{given.revision}"}
+    found = {"model": _hash_made(source) if given is None else f"{given.repository}@{given.revision}"}
     if adapter is not None:
-        found["adapter"] = _hash_folder(adapter_folder(adapter))
+        found["adapter"] = _hash_made(adapter_folder(adapter))
     return found
+
+
+def _hash_made(folder: Path) -> str:
+    """The hash of a folder's files, which are as the run that made them sealed them, if a run says so."""
+    for run in (RunFolder(folder), RunFolder(folder.parent)):
+        kind = _kind_of_run(run.path)
+        if kind in _MAKERS and (run.path == folder or folder.name in MADE_FOLDERS):
+            try:
+                _check_made(run, kind, folder, _stats(folder))
+            except InputError as error:
+                if folder != EMBEDDED_FOLDER:
+                    raise
+                raise InputError(f"the embedded model is not as it came: {error}; install evensight again") from error
+    return _hash_folder(folder)
+
+
+def _kind_of_run(folder: Path) -> str | None:
+    path = folder / MANIFEST_NAME
+    return str(read_json(path, "manifest").get("kind")) if path.is_file() else None
+
+
+@lru_cache(maxsize=64)
+def _check_made(run: RunFolder, kind: str, folder: Path, _stats: "_Stats") -> None:
+    """Checks a folder's files against its run's manifest, once as long as they don't change."""
+    manifest = run.manifest(kind)
+    below = folder.relative_to(run.path)
+    files = {name: known for name, known in manifest.files.items() if Path(name).is_relative_to(below)}
+    run.check_files(replace(manifest, files=files))
 
 
 def _hash_folder(folder: Path) -> str:
     """The hash of a folder's files; of files that haven't changed since, it is remembered."""
+    return _hash_folder_once(folder, _stats(folder))
+
+
+_Stats: TypeAlias = tuple[tuple[str, int, int], ...]
+
+
+def _stats(folder: Path) -> _Stats:
+    """Each file's path, size and time: what tells that nothing has changed."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    stats = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    return _hash_folder_once(folder, stats)
+    return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
 
 
 @lru_cache(maxsize=64)
-def _hash_folder_once(folder: Path, _stats: tuple[tuple[str, int, int], ...]) -> str:
+def _hash_folder_once(folder: Path, _stats: _Stats) -> str:
     return hash_json(hash_files(folder))
 
 
@@ -138,7 +182,7 @@ def _training_of_model(name: str) -> RunManifest | None:
 
 def _training_of(folder: Path) -> RunManifest | None:
     """The manifest of the fine-tuning run that left a folder; None if it isn't known."""
-    for run in (folder, folder.parent) if folder.name in ("adapter", "model") else (folder,):
+    for run in (folder, folder.parent) if folder.name in MADE_FOLDERS else (folder,):
         path = run / MANIFEST_NAME
         if path.is_file() and read_json(path, "manifest").get("kind") == "finetune":
             return RunFolder(run).manifest("finetune")

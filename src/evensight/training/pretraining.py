@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from evensight.models.embedded import IMAGE_PX, PATCH_PX, build
 from evensight.models.families import component_of
+from evensight.models.identity import PRETRAINING
 from evensight.models.loading import quiet_transformers, writing_weights
 from evensight.models.prompts import IGNORED, Prompter
 from evensight.questions.relations import DIRECTIONS, NearestObject
@@ -33,10 +34,12 @@ from evensight.questions.tasks import COUNTS, INSTRUCTION
 from evensight.randomness import mix
 from evensight.runs import (
     RunFolder,
+    RunManifest,
     atomic_file,
     atomic_folder,
     fingerprint,
     hash_file,
+    hash_files,
     read_json,
     versions,
     write_json,
@@ -136,8 +139,8 @@ def pretrain(out: Path, config: PretrainingConfig) -> Mapping[str, Any]:
     """
     work = RunFolder(out.with_name(f"{out.name}.training"))
     with work.locked():
-        run = fingerprint("pretraining", config.model_dump(mode="json"), versions())
-        work.begin("pretraining", run)
+        run = fingerprint(PRETRAINING, config.model_dump(mode="json"), versions())
+        work.begin(PRETRAINING, run)
         model, processor = build(vocabulary(), config.seed)
         losses = {stage: _stage(model, processor, stage, config, work.path, run) for stage in config.n_lessons}
         n_parameters = model.num_parameters()
@@ -146,6 +149,7 @@ def pretrain(out: Path, config: PretrainingConfig) -> Mapping[str, Any]:
             processor.save_pretrained(folder)
             write_json(folder / SETTINGS_NAME, FINETUNE_SETTINGS)
             (folder / "README.md").write_text(_card(config, n_parameters, losses), encoding="utf-8")
+            RunFolder(folder).seal(RunManifest(PRETRAINING, config.model_dump(mode="json"), {}, hash_files(folder)))
     shutil.rmtree(work.path)
     return {"losses": losses, "n_parameters": n_parameters}
 
