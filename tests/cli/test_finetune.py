@@ -55,7 +55,7 @@ class Unanswered(ExampleSet):
 
 def changed_model(folder: Path, how: str) -> None:
     """A copy of the embedded model that can't be used."""
-    shutil.copytree(EMBEDDED_FOLDER, folder)
+    shutil.copytree(EMBEDDED_FOLDER, folder, ignore=shutil.ignore_patterns("manifest.json"))
     if how == "no-template":
         (folder / "chat_template.jinja").unlink()
     elif how == "pickles":
@@ -160,7 +160,7 @@ def test_bad_input_is_one_line_and_the_finished_run_stays(
 
 def test_a_setting_of_the_model_folder_holds_unless_an_option_says_otherwise(desk: Path, tmp_path: Path) -> None:
     model, out = tmp_path / "model", tmp_path / "run"
-    shutil.copytree(EMBEDDED_FOLDER, model)
+    shutil.copytree(EMBEDDED_FOLDER, model, ignore=shutil.ignore_patterns("manifest.json"))
     (model / SETTINGS_NAME).write_text(json.dumps({"seed": 5, "gradient_checkpointing": True, "epochs": 3.0}))
     command = ["finetune", "--model", str(model), "--data", str(desk / "data"), "--out", str(out), *QUICK]
     assert CliRunner().invoke(cli.app, [*command, "--no-gradient-checkpointing"]).exit_code == 0

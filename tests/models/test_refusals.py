@@ -20,7 +20,7 @@ from evensight.models.predict import Predictor
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(EMBEDDED_FOLDER, tmp_path / "model"))
+    return Path(shutil.copytree(EMBEDDED_FOLDER, tmp_path / "model", ignore=shutil.ignore_patterns("manifest.json")))
 
 
 def change(path: Path, **fields: Any) -> None:

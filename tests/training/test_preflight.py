@@ -96,7 +96,7 @@ def test_an_example_that_does_not_fit_ends_it_before_a_finished_run_is_replaced(
 
 
 def test_what_fits_is_the_context_of_the_model_itself(few: SceneExamples, tmp_path: Path) -> None:
-    model = Path(shutil.copytree(EMBEDDED_FOLDER, tmp_path / "model"))
+    model = Path(shutil.copytree(EMBEDDED_FOLDER, tmp_path / "model", ignore=shutil.ignore_patterns("manifest.json")))
     config = read_json(model / "config.json", "configuration")
     config["text_config"]["max_position_embeddings"] = 50
     write_json(model / "config.json", config)

@@ -31,7 +31,7 @@ def test_the_model_loads_and_nothing_else_is_left(undisturbed: tuple[Path, Any])
     out, facts = undisturbed
     assert load(str(out)).model.num_parameters() == facts["n_parameters"]
     manifest = RunFolder(out).manifest("pretraining")
-    assert "model.safetensors" in manifest.files and "config.json" in manifest.files
+    assert {"model.safetensors", "config.json", "tokenizer.json"} <= set(manifest.files)
     RunFolder(out).check_files(manifest)
     assert {stage: len(losses) for stage, losses in facts["losses"].items()} == dict.fromkeys(STAGES, 2)
     assert [path.name for path in out.parent.iterdir()] == [out.name]

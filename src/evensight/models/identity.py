@@ -1,7 +1,7 @@
 """Which model, and which adapter: where they are, and what identifies them.
 
-A folder is known by the hash of its files, a checkpoint of the Hub by its commit. What evensight made itself says what
-its files should be, and is refused where they are others.
+A folder is known by the hash of its files, a checkpoint of the Hub by its commit. What evensight made itself says
+what its files should be, and is refused where they are others.
 """
 
 import re
