@@ -1,29 +1,38 @@
-"""Commands whose disk fails and whose inputs are damaged: the right result or one line that says where, no third.
+"""Commands whose disk fails, whose files are damaged, whose workers die: the right result or one line, no third.
 
     python reliability/faults.py --out runs/faults        (or: make faults)
 
-*The disk*: of the calls to the kernel that a command makes about its folder, one is made to fail: no space
-(ENOSPC), an input/output error (EIO), a read-only file system (EROFS), no right (EACCES). *The inputs*: each file
-that a command reads is cut in half, emptied, removed, and has one bit flipped, at two places. After each, the
-command either ends well with the same bytes as ever, or with a status that isn't zero and one line on stderr that
-names what is wrong; and after a failing disk the same command, undisturbed, ends in the same bytes. Photographs
-bear no hash: where they are damaged the set may be another one, without them.
+*disk*: of the calls to the kernel that a command makes about its folder, one is made to fail: no space (ENOSPC), an
+input/output error (EIO), a read-only file system (EROFS), no right (EACCES), too many files (EMFILE).
+*inputs*: a file that the command reads is cut in half, emptied, removed, or has one bit flipped.
+*left behind*: the same is done to each file that a killed run left in its folder; then the command is started again.
+*caches*: the same is done to each file of the cache that a run filled; then the command is run anew.
+*package*: the same is done to the embedded model's files, in a copy of the package.
+*around*: the kernel reads 4,096 bytes at a time at most; the clock jumps back an hour whenever it is asked; a process
+that loads data is killed, or gets no more memory.
+
+After each, the command either ends well with the same bytes as ever, or with a status that isn't zero and one line on
+stderr that names what is wrong; and after a failing disk or worker the same command, undisturbed, ends in the same
+bytes. Photographs bear no hash: where they are damaged the set may be another one, without them.
 """
 
 import argparse
+import hashlib
+import os
+import resource
 import shutil
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from commands import Command, commands, contents, environment
+from commands import OUT, Bench, Command, commands, contents
 from evensight.progress import progress
 from evensight.randomness import below, shuffled
 from evensight.runs import write_json
-from tracing import Ended, at, killed_after, points
+from tracing import Ended, at, by_strace, disturbing, killed_after, points, with_worker
 
 DISK = (
     ("write", "ENOSPC"),
@@ -41,6 +50,11 @@ DISK = (
     ("openat", "EMFILE"),
 )
 """Calls, and how they fail."""
+
+AROUND = {"short reads": {"SHORT_READS": "4096"}, "a clock that jumps back": {"CLOCK_BACK_S": "3600"}}
+"""What `disturbed.c` is told."""
+
+KINDS = ("disk", "inputs", "left behind", "caches", "package", "around")
 
 
 def half(content: bytes) -> bytes:
@@ -63,18 +77,18 @@ def flipped(where: str) -> Callable[[bytes], bytes]:
 
 
 DAMAGES: Mapping[str, Callable[[bytes], bytes] | None] = {
+    "with a bit flipped": flipped("here"),
     "cut in half": half,
     "emptied": lambda _: b"",
     "removed": None,
-    "a bit flipped": flipped("here"),
-    "another bit flipped": flipped("there"),
+    "with another bit flipped": flipped("there"),
 }
 """How a file is damaged; None: it is taken away."""
 
 
 @dataclass
 class Verdicts:
-    """How the trials of a command ended.
+    """How trials ended.
 
     Attributes:
         right: With the right result.
@@ -98,7 +112,12 @@ class Verdicts:
         elif ended.status > 0 and lines and "Traceback" not in ended.stderr and "`" in lines[-1]:
             self.told += 1
         else:
-            self.faults.append(f"{what}: ended with {ended.status}: {ended.stderr.strip()[-300:]}")
+            self.faults.append(f"{what}: ended with {ended.status}: {ended.stderr.strip()[-600:]}")
+
+    @property
+    def n(self) -> int:
+        """How many."""
+        return self.right + self.told + self.other + len(self.faults)
 
 
 @dataclass
@@ -106,23 +125,42 @@ class Trial:
     """A command, its folder, and what it gives undisturbed."""
 
     command: Command
+    bench: Bench
     root: Path
     seed: int
+    n_each: int
+    n_damages: int
     expected: dict[str, str] = field(default_factory=dict)
-    verdicts: Verdicts = field(default_factory=Verdicts)
+    verdicts: dict[str, Verdicts] = field(default_factory=dict)
 
     @property
     def out(self) -> Path:
         """Where the command writes."""
         return self.root / "run"
 
-    def run(self) -> Ended:
-        """Runs the command to its end, undisturbed."""
-        return killed_after(3600.0, self.command.line(self.out), environment(self.root / "cache"))
+    @property
+    def cache(self) -> Path:
+        """Where it keeps what it may need again."""
+        return self.root / "cache"
 
-    def clear(self) -> None:
+    @property
+    def writes(self) -> bool:
+        """Whether it writes at all."""
+        return any(OUT in word for word in self.command.words)
+
+    def run(self, **env: str) -> Ended:
+        """Runs the command to its end."""
+        return killed_after(3600.0, self.command.line(self.out), self.bench.environment(self.cache, **env))
+
+    def result(self, ended: Ended) -> dict[str, str]:
+        """What it wrote; what it printed where it writes nothing."""
+        if self.writes:
+            return contents(self.out) if self.out.exists() else {}
+        return {"stdout": hashlib.sha256(ended.stdout.encode()).hexdigest()}
+
+    def clear(self, *, cache: bool = True) -> None:
         """Takes away what is in the command's folder, and its cache."""
-        for path in (self.out, self.root / "cache"):
+        for path in (self.out, *([self.cache] if cache else [])):
             shutil.rmtree(path, ignore_errors=True)
 
     def prepare(self) -> None:
@@ -131,59 +169,198 @@ class Trial:
         ended = self.run()
         if ended.status != 0:
             sys.exit(f"`{self.command.name}` undisturbed ended with {ended.status}: {ended.stderr[-500:]}")
-        self.expected = contents(self.out)
+        self.expected = self.result(ended)
 
-    def disks(self, n_each: int) -> Iterator[None]:
+    def trials(self, kinds: Iterable[str]) -> Iterator[None]:
+        """All trials of these kinds, one at each step."""
+        ways = {
+            "disk": self.disks,
+            "inputs": self.inputs,
+            "left behind": self.left_behind,
+            "caches": self.caches,
+            "package": self.package,
+            "around": self.around,
+        }
+        for kind in kinds:
+            self.verdicts[kind] = Verdicts()
+            yield from ways[kind](self.verdicts[kind])
+
+    def disks(self, verdicts: Verdicts) -> Iterator[None]:
         """Has up to so many calls of each kind fail, one in each run."""
+        if not self.writes:
+            return
         self.clear()
-        line, env = self.command.line(self.out), environment(self.root / "cache")
+        line, env = self.command.line(self.out), self.bench.environment(self.cache)
         calls = sorted({call for call, _ in DISK})
         found = [point for point in points(line, env, self.out, calls) if ".lock" not in point.path]
         for call, error in DISK:
             of_kind = [point for point in found if point.call == call]
-            for point in shuffled(of_kind, self.seed, f"{call} {error} of {self.command.name}")[:n_each]:
+            for point in shuffled(of_kind, self.seed, f"{call} {error} of {self.command.name}")[: self.n_each]:
                 self.clear()
                 what = f"{error} at {call} {point.nth} of {point.path}"
-                ended = at(point, f"error={error}", line, env)
-                self.verdicts.take(what, ended, same=contents(self.out) == self.expected)
-                if self.run().status != 0 or contents(self.out) != self.expected:
-                    self.verdicts.faults.append(f"{what}: another run doesn't end in the same bytes")
+                ended = at(point, error, line, env, self.out)
+                if not ended.was_hit:
+                    self.clear()
+                    ended = by_strace(point, error, line, env)
+                verdicts.take(what, ended, same=self.result(ended) == self.expected)
+                self._ends_well_again(what, verdicts)
                 yield
 
-    def damages(self) -> Iterator[None]:
-        """Damages each file that the command reads, one in each run."""
+    def inputs(self, verdicts: Verdicts) -> Iterator[None]:
+        """Damages each file that the command reads."""
         for source in self.command.reads:
             files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
             for file in some(files):
-                content = file.read_bytes()
-                for name, damage in DAMAGES.items():
+                for name in self._drawn(file):
                     self.clear()
-                    try:
-                        if damage is None:
-                            file.unlink()
-                        else:
-                            file.write_bytes(damage(content))
+                    with damaged(file, name):
                         ended = self.run()
-                    finally:
-                        file.write_bytes(content)
-                    same = self.out.exists() and contents(self.out) == self.expected
-                    what = f"{file.relative_to(source.parent)} {name}"
+                    same, what = self.result(ended) == self.expected, f"{file.relative_to(source.parent)} {name}"
                     if ended.status == 0 and not same and not self.command.reads_hashed:
-                        self.verdicts.other += 1
+                        verdicts.other += 1
                     else:
-                        self.verdicts.take(what, ended, same=same)
+                        verdicts.take(what, ended, same=same)
                     yield
 
-    def row(self) -> dict[str, Any]:
+    def left_behind(self, verdicts: Verdicts) -> Iterator[None]:
+        """Damages each file of a folder that a killed run left; the command is started again."""
+        if not self.command.writes:
+            return
+        self.clear()
+        line, env = self.command.line(self.out), self.bench.environment(self.cache)
+        found = points(line, env, self.out, ("rename", "fsync"))
+        kept = self.root / "left"
+        for third in (1, 2):
+            self.clear()
+            point = found[third * len(found) // 3]
+            if not at(point, None, line, env, self.out).is_killed:
+                verdicts.faults.append(f"{point} was not reached again")
+                continue
+            shutil.rmtree(kept, ignore_errors=True)
+            self.out.rename(kept)
+            for file in some(sorted(path for path in kept.rglob("*") if path.is_file())):
+                for name in self._drawn(file):
+                    self.clear()
+                    shutil.copytree(kept, self.out)
+                    damage(self.out / file.relative_to(kept), name)
+                    what = f"killed at {point.call} {point.nth}, {file.relative_to(kept)} {name}"
+                    ended = self.run()
+                    verdicts.take(what, ended, same=self.result(ended) == self.expected)
+                    yield
+        shutil.rmtree(kept, ignore_errors=True)
+
+    def caches(self, verdicts: Verdicts) -> Iterator[None]:
+        """Damages each file of a filled cache; the command is run anew."""
+        self.clear()
+        self.run()
+        kept = self.root / "kept"
+        if not self.cache.exists():
+            return
+        shutil.copytree(self.cache, kept)
+        for file in some(sorted(path for path in kept.rglob("*") if path.is_file())):
+            for name in self._drawn(file):
+                self.clear()
+                shutil.copytree(kept, self.cache)
+                damage(self.cache / file.relative_to(kept), name)
+                ended = self.run()
+                what = f"cache {file.relative_to(kept)} {name}"
+                verdicts.take(what, ended, same=self.result(ended) == self.expected)
+                yield
+        shutil.rmtree(kept)
+
+    def package(self, verdicts: Verdicts) -> Iterator[None]:
+        """Damages each file of the embedded model."""
+        if self.command.name != "evaluate":
+            return
+        for file in sorted((self.bench.package / "models" / "embedded_weights").iterdir()):
+            for name in self._drawn(file):
+                self.clear()
+                with damaged(file, name):
+                    ended = self.run()
+                verdicts.take(f"{file.name} {name}", ended, same=self.result(ended) == self.expected)
+                yield
+
+    def around(self, verdicts: Verdicts) -> Iterator[None]:
+        """Disturbs what is around the command's process."""
+        library = str(disturbing(self.root))
+        for what, told in AROUND.items():
+            self.clear()
+            ended = self.run(LD_PRELOAD=library, **told)
+            verdicts.take(what, ended, same=self.result(ended) == self.expected)
+            yield
+        if not self.command.has_workers:
+            return
+        line, env = self.command.line(self.out), self.bench.environment(self.cache)
+        for what, does in WORKERS.items():
+            self.clear()
+            had, ended = with_worker(does, line, env)
+            if not had:
+                verdicts.faults.append(f"{what}: there was no worker")
+                continue
+            verdicts.take(what, ended, same=self.result(ended) == self.expected)
+            self._ends_well_again(what, verdicts)
+            yield
+
+    def rows(self) -> list[dict[str, Any]]:
         """What goes into the table."""
-        of = self.verdicts
-        return {
-            "command": self.command.name,
-            "right": of.right,
-            "told": of.told,
-            "other": of.other,
-            "faults": of.faults,
-        }
+        return [
+            {
+                "command": self.command.name,
+                "kind": kind,
+                "trials": of.n,
+                "right": of.right,
+                "told": of.told,
+                "other": of.other,
+                "faults": of.faults,
+            }
+            for kind, of in self.verdicts.items()
+            if of.n
+        ]
+
+    def _ends_well_again(self, after: str, verdicts: Verdicts) -> None:
+        ended = self.run()
+        if ended.status != 0 or self.result(ended) != self.expected:
+            verdicts.faults.append(f"{after}: another run doesn't end in the same bytes: {ended.stderr[-300:]}")
+
+    def _drawn(self, file: Path) -> list[str]:
+        """The damages that a file gets."""
+        return list(shuffled(list(DAMAGES), self.seed, f"damages of {file.name}")[: self.n_damages])
+
+
+def damage(file: Path, name: str) -> None:
+    """Does to a file what a damage's name says."""
+    change = DAMAGES[name]
+    if change is None:
+        file.unlink()
+    else:
+        file.write_bytes(change(file.read_bytes()))
+
+
+class damaged:  # noqa: N801
+    """A file is damaged while the block runs."""
+
+    def __init__(self, file: Path, name: str) -> None:
+        self._file, self._name, self._content = file, name, file.read_bytes()
+
+    def __enter__(self) -> None:
+        damage(self._file, self._name)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.write_bytes(self._content)
+
+
+def _kill(worker: int) -> None:
+    os.kill(worker, signal.SIGKILL)
+
+
+def _starve(worker: int) -> None:
+    """Lets a process have no more memory than it has."""
+    pages = int(Path(f"/proc/{worker}/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + (1 << 20)
+    resource.prlimit(worker, resource.RLIMIT_AS, (most, most))
+
+
+WORKERS: Mapping[str, Callable[[int], None]] = {"a worker that dies": _kill, "a worker without memory": _starve}
 
 
 def some(files: list[Path], n_alike: int = 2) -> list[Path]:
@@ -200,22 +377,26 @@ def main() -> None:
     """Puts every command on trial, prints the table and ends with 1 if anything was not as it should be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--each", type=int, default=3, help="failing calls of each kind")
+    parser.add_argument("--damages", type=int, default=len(DAMAGES), help="how many of the damages each file gets")
     parser.add_argument("--only", nargs="+", help="these commands alone")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="these kinds alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="a folder for the runs and faults.json")
-    arguments = parser.parse_args()
-    shutil.rmtree(arguments.out, ignore_errors=True)
-    rows = []
-    with commands((arguments.out / "inputs").absolute()) as known:
-        for name in arguments.only or known:
-            trial = Trial(known[name], arguments.out.absolute() / name.replace(" ", "-"), arguments.seed)
+    given = parser.parse_args()
+    shutil.rmtree(given.out, ignore_errors=True)
+    rows: list[dict[str, Any]] = []
+    with commands((given.out / "inputs").absolute()) as bench:
+        for name in given.only or bench.by_name:
+            root = given.out.absolute() / name.replace(" ", "-")
+            trial = Trial(bench.by_name[name], bench, root, given.seed, given.each, given.damages)
             trial.prepare()
             with progress(f"faults of {name}", 0, "runs") as advance:
-                for _ in chain(trial.disks(arguments.each), trial.damages()):
+                for _ in trial.trials(given.kinds):
                     advance()
-            rows.append(trial.row())
-            print(rows[-1], flush=True)
-            write_json(arguments.out / "faults.json", rows)
+            for row in trial.rows():
+                print(row, flush=True)
+            rows += trial.rows()
+            write_json(given.out / "faults.json", rows)
     sys.exit(any(row["faults"] for row in rows))
 
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from commands import Command, commands, contents, environment
+from commands import Bench, Command, commands, contents
 from evensight.progress import progress
 from evensight.randomness import below, shuffled
 from evensight.runs import write_json
-from tracing import Ended, Point, at, killed_after, points
+from tracing import Ended, Point, at, by_strace, killed_after, points
 
 IN_A_ROW = 4
 """How often a run is killed before it may end."""
@@ -35,6 +35,7 @@ class Trial:
 
     Attributes:
         command: The command.
+        bench: Where its inputs are.
         root: Where its folders are.
         seed: Draws points and instants.
         kills: How many runs were killed.
@@ -43,6 +44,7 @@ class Trial:
     """
 
     command: Command
+    bench: Bench
     root: Path
     seed: int
     kills: int = 0
@@ -52,33 +54,40 @@ class Trial:
     expected: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
+    @property
+    def out(self) -> Path:
+        """Where the command writes; always the same, for a report tells it."""
+        return self.root / "run"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of its runs."""
+        return self.bench.environment(self.root / "cache")
+
     def prepare(self) -> None:
         """Runs the command undisturbed, then once more to list its calls."""
-        out = self.root / "undisturbed"
         started = time.monotonic()
-        ended = killed_after(3600.0, self.command.line(out), environment(self.root / "cache-undisturbed"))
+        ended = killed_after(3600.0, self.command.line(self.out), self.env)
         self.seconds = time.monotonic() - started
         if ended.status != 0:
             sys.exit(f"`{self.command.name}` undisturbed ended with {ended.status}: {ended.stderr[-500:]}")
-        self.expected = contents(out)
-        traced = self.root / "run"
-        found = points(self.command.line(traced), environment(self.root / "cache-traced"), traced)
-        self._compare(traced, "traced")
+        self.expected = contents(self.out)
+        self._clear()
+        found = points(self.command.line(self.out), self.env, self.out)
+        self._compare("traced")
         self.points = shuffled(found, self.seed, f"points of {self.command.name}")
 
     def chain(self, n_kills: int) -> None:
         """Kills a run up to so many times, lets it end, and compares."""
-        out, env = self.root / "run", environment(self.root / "cache")
-        line = self.command.line(out)
-        for path in (out, self.root / "cache"):
-            shutil.rmtree(path, ignore_errors=True)
-        history = []
+        line, env = self.command.line(self.out), self.env
+        self._clear()
+        history: list[str] = []
         for _ in range(n_kills):
-            where, ended = self._kill(line, env)
+            where, ended = self._kill(line, env, history)
             history.append(where)
             if ended.status == 0:
                 break
-            if ended.status not in (-9, 137):
+            if not ended.is_killed:
                 self.faults.append(f"{where}: ended with {ended.status}: {ended.stderr.strip()[-300:]}")
                 return
             self.kills += 1
@@ -88,23 +97,23 @@ class Trial:
             self.faults.append(f"{', '.join(history)}: then {ended.status}: {ended.stderr.strip()[-300:]}")
             return
         self.ends += 1
-        self._compare(out, ", ".join(history))
+        self._compare(", ".join(history))
 
     def two_at_once(self) -> None:
         """Starts two on one folder: the second is told, and the first ends as ever."""
-        out, env = self.root / "twice", environment(self.root / "cache-twice")
-        nowhere = subprocess.DEVNULL
-        first = subprocess.Popen(self.command.line(out), env=env, stdout=nowhere, stderr=nowhere)
-        while not (out / ".lock").exists() and first.poll() is None:
+        self._clear()
+        line, env, nowhere = self.command.line(self.out), self.env, subprocess.DEVNULL
+        first = subprocess.Popen(line, env=env, stdout=nowhere, stderr=nowhere)
+        while not (self.out / self.command.lock).exists() and first.poll() is None:
             time.sleep(0.001)
         first.send_signal(19)  # SIGSTOP: it keeps its lock while the second starts
-        second = killed_after(600.0, self.command.line(out), env)
+        second = killed_after(600.0, line, env)
         first.send_signal(18)
         if second.status <= 0 or "another evensight process" not in second.stderr or "Traceback" in second.stderr:
             self.faults.append(f"the second of two ended with {second.status}: {second.stderr.strip()[-300:]}")
         if first.wait() != 0:
             self.faults.append(f"the first of two ended with {first.returncode}")
-        self._compare(out, "two at once")
+        self._compare("two at once")
 
     def row(self) -> dict[str, Any]:
         """What goes into the table."""
@@ -116,16 +125,24 @@ class Trial:
             "faults": self.faults,
         }
 
-    def _kill(self, line: Sequence[str], env: dict[str, str]) -> tuple[str, Ended]:
+    def _clear(self) -> None:
+        for path in (self.out, self.root / "cache"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _kill(self, line: Sequence[str], env: dict[str, str], history: Sequence[str]) -> tuple[str, Ended]:
         number = self.kills
         if number % 3 == 2 or not self.points:
             seconds = self.seconds * (1 + below(1000, self.seed, f"instants of {self.command.name}", number)) / 1000
             return f"after {seconds:.2f} s", killed_after(seconds, line, env)
         point = self.points[number % len(self.points)]
-        return f"{point.call} {point.nth} of {point.path}", at(point, "signal=KILL", line, env)
+        ended = at(point, None, line, env, self.out)
+        if not (ended.was_hit or history):
+            self._clear()
+            ended = by_strace(point, None, line, env)
+        return f"{point.call} {point.nth} of {point.path}", ended
 
-    def _compare(self, out: Path, after: str) -> None:
-        found = contents(out)
+    def _compare(self, after: str) -> None:
+        found = contents(self.out)
         differing = sorted(
             path for path in found.keys() | self.expected if found.get(path) != self.expected.get(path)
         )
@@ -142,23 +159,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="a folder for the runs and kill.json")
     arguments = parser.parse_args()
     shutil.rmtree(arguments.out, ignore_errors=True)
-    with commands((arguments.out / "inputs").absolute()) as known:
-        chosen = [known[name] for name in arguments.only or known]
+    with commands((arguments.out / "inputs").absolute()) as bench:
+        worth = [name for name, command in bench.by_name.items() if command.writes]
         rows = []
-        for command in chosen:
-            rows.append(tried(command, arguments.out.absolute(), arguments.kills, arguments.seed).row())
+        for name in arguments.only or worth:
+            rows.append(tried(bench, name, arguments.out.absolute(), arguments.kills, arguments.seed).row())
             print(rows[-1], flush=True)
             write_json(arguments.out / "kill.json", rows)
     sys.exit(any(row["faults"] for row in rows))
 
 
-def tried(command: Command, out: Path, n_kills: int, seed: int) -> Trial:
+def tried(bench: Bench, name: str, out: Path, n_kills: int, seed: int) -> Trial:
     """The trial of a command with so many kills."""
-    root = out / command.name.replace(" ", "-")
+    root = out / name.replace(" ", "-")
     root.mkdir(parents=True, exist_ok=True)
-    trial = Trial(command, root, seed)
+    trial = Trial(bench.by_name[name], bench, root, seed)
     trial.prepare()
-    with progress(f"kills of {command.name}", n_kills, "kills") as advance:
+    with progress(f"kills of {name}", n_kills, "kills") as advance:
         n_chains = 0
         while trial.kills < n_kills and n_chains < 3 * n_kills and len(trial.faults) < 5:
             before = trial.kills
