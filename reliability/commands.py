@@ -101,7 +101,13 @@ class Bench:
 
 
 def _environment(root: Path, cache: Path) -> dict[str, str]:
-    own = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "COLUMNS": "1000"}
+    own = {
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "COLUMNS": "1000",
+        "EVENSIGHT_LOADER_PATIENCE_S": "20",
+    }
     ours = {"EVENSIGHT_CACHE": str(cache), "PYTHONPATH": str(root / "package")}
     return {**os.environ, **own, **ours}
 

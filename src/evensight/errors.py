@@ -19,6 +19,14 @@ class InputError(ValueError):
         super().__init__(printable(message))
 
 
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether a computer's or a device's memory is too small; on a CPU torch has no class of its own for that."""
+    words = ("out of memory", "can't allocate memory", "not enough memory", "can't start new thread")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    )
+
+
 def one_of(what: str, value: object, choices: Iterable[str], hint: str = "") -> InputError:
     """The error for a `value` that is none of the `choices`, naming all of them."""
     tail = f"; {hint}" if hint else ""

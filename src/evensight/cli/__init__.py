@@ -25,7 +25,7 @@ from evensight.cli.probe import probe
 from evensight.cli.report import report
 from evensight.cli.score import score
 from evensight.cli.study import study
-from evensight.errors import InputError, printable
+from evensight.errors import InputError, is_lack_of_memory, printable
 from evensight.models.processes import leave
 
 app = typer.Typer(
@@ -65,6 +65,11 @@ def main() -> None:
     except OSError as error:
         where = f" (`{error.filename}`)" if error.filename else ""
         _fail(f"{error.strerror or error}{where}: free some space or check the path, then run the command again")
+    except (MemoryError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        said = (str(error) or type(error).__name__).splitlines()[-1]
+        _fail(f"memory is too small (`{said}`): end other programs, or ask for less at a time (`--batch-size`)")
     except SystemExit as stopped:
         if stopped.code == 130:  # what typer makes of Ctrl-C
             typer.echo("stopped; run the same command again to go on", err=True)

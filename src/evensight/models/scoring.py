@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from evensight.annotations import AREAS
+from evensight.errors import is_lack_of_memory
 from evensight.models.answer_trees import AnswerTree, log_likelihoods, plant
 from evensight.models.continued import Prompts, on_device, read_prompts
 from evensight.models.loading import LoadedModel, quiet_transformers
@@ -100,7 +101,7 @@ class Scorer:
             try:
                 trees = self._in_trees(prompts, [AREAS, AREAS])
             except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError) as error:
-                if _is_lack_of_memory(error):  # which says nothing of trees
+                if is_lack_of_memory(error):  # which says nothing of trees
                     raise
                 return False
             most = _TOLERANCE if prompts.logits.dtype == torch.float32 else _TOLERANCE_16
@@ -164,13 +165,6 @@ class Scorer:
         ids = [row + [self._prompter.pad_id] * (longest - len(row)) for row in rows]
         there = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
         return torch.tensor(ids, device=device), torch.tensor(there, device=device)
-
-
-def _is_lack_of_memory(error: Exception) -> bool:
-    """Whether a device's memory is too small; on a CPU torch has no class of its own for that."""
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        words in str(error) for words in ("out of memory", "can't allocate memory", "not enough memory")
-    )
 
 
 def _by_question(found: Tensor, options: Sequence[Sequence[str]]) -> list[list[float]]:

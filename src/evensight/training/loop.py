@@ -21,6 +21,7 @@ from transformers import Trainer, TrainerControl
 from evensight.errors import InputError
 from evensight.runs import one_line
 from evensight.training.guard import Guard, trained_parameters
+from evensight.training.loading_processes import impatient
 from evensight.training.prepared import INDICES
 
 WEIGHTS_NAME = "trained.safetensors"
@@ -55,6 +56,10 @@ class Loop(Trainer):  # type: ignore[misc]
     def is_sharded(self) -> bool:
         """Whether each process has only a part of the weights."""
         return bool(self.is_fsdp_enabled or self.is_deepspeed_enabled)
+
+    def get_train_dataloader(self) -> Any:
+        """The loader of batches, which doesn't wait for ever."""
+        return impatient(super().get_train_dataloader())
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """The loss of one batch, whose gradients are added.

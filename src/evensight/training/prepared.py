@@ -29,6 +29,7 @@ from evensight.progress import progress, say
 from evensight.runs import one_line
 from evensight.training.embedding_files import EmbeddingFile, Layout, NoRoomError, check_room, embedding_file, mapped
 from evensight.training.guard import trained_parameters
+from evensight.training.loading_processes import impatient, loading_explained
 
 CHUNK = 8
 """How many images are looked at together."""
@@ -155,11 +156,13 @@ def _filled(look: "_Look", collate: Collate, n: int, file: EmbeddingFile, team: 
         num_workers=loader_workers(),
         generator=torch.Generator(),  # the training's own random state stays as it is
     )
+    impatient(batches)
     kept: dict[int, Kept] = {}
     was_training = look.model.training
     look.model.eval()
     try:
-        with progress("preparing the images", n, "images") if team.is_main else nullcontext() as advance:
+        shown = progress("preparing the images", n, "images") if team.is_main else nullcontext()
+        with loading_explained(), shown as advance:
             for batch in batches:
                 kept |= _kept(look, batch, file, is_first=not kept, n=n)
                 if advance is not None:

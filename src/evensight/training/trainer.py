@@ -31,6 +31,7 @@ from evensight.training.batches import Batches, Collator, Indices, batches
 from evensight.training.callbacks import Keeper, Stopper, Watch
 from evensight.training.checkpoints import Checkpoint, Checkpoints, history
 from evensight.training.guard import Guard, NumbersEndedError, trained_parameters
+from evensight.training.loading_processes import loading_explained
 from evensight.training.loop import Loop
 from evensight.training.merged_adapters import merged_adapters
 from evensight.training.prepared import Collate
@@ -331,7 +332,8 @@ def _run(
     around: Surroundings,
 ) -> None:
     try:
-        loop.train(resume_from_checkpoint=None if start is None else str(start.path))
+        with loading_explained():
+            loop.train(resume_from_checkpoint=None if start is None else str(start.path))
     except NumbersEndedError as error:
         clear_frames(error.__traceback__)  # the loader's workers end now, not when somebody forgets the error
         around.team.end(InputError(_broken_off(error, loop.model, guard, course, around)))
