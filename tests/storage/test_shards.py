@@ -154,6 +154,13 @@ def test_nothing_hidden_is_left_but_the_lock(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] in ([], [".lock"])
 
 
+def test_locks_that_a_kill_left_behind_the_manifest_go_when_the_set_is_stored_again(tmp_path: Path) -> None:
+    store(made(), tmp_path / "set")
+    (tmp_path / "set" / ".lock-data-00000-of-00001.parquet").touch()
+    store(made(), tmp_path / "set")
+    assert [path.name for path in (tmp_path / "set").glob(".*")] == [".lock"]
+
+
 # Other processes
 
 HERE = Path(__file__).parent

@@ -176,6 +176,7 @@ class ShardStore:
         """Makes the folder ready, or says that it is done; `.lock` is held."""
         folder, own = self._folder, fingerprint(KIND, self._config, self._inputs)
         if folder.is_done(KIND, self._config, self._inputs):
+            self._drop_locks()  # of who was killed behind the manifest
             return folder.manifest(KIND)
         marker = folder.path / _MARKER
         joins = not folder.manifest_path.exists() and marker.exists() and marker.read_text() == own
@@ -227,9 +228,13 @@ class ShardStore:
             manifest = RunManifest(KIND, self._config, self._inputs, _hashes(folder.path), self._facts())
             write_text(folder.path / CARD_NAME, card(manifest, self._notes))
             folder.seal(manifest)
-            for path in folder.path.glob(".lock-*"):  # whoever holds one finds its shard there, and writes nothing
-                path.unlink(missing_ok=True)
+            self._drop_locks()
             return manifest
+
+    def _drop_locks(self) -> None:
+        """Removes the locks of a whole set: whoever holds one finds its shard there, and writes nothing."""
+        for path in self._folder.path.glob(".lock-*"):
+            path.unlink(missing_ok=True)
 
     def _facts(self) -> dict[str, Any]:
         info, n = self._examples.info, self.layout.n
