@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing docs exports ecosystem ray findings kill faults clean
+.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing docs exports ecosystem ray findings kill faults load steady clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,8 +35,8 @@ format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix .
 
 FUZZED := tests/photos/test_fuzz.py tests/test_written_fuzz.py tests/exchange/test_civet_fuzz.py tests/exchange/test_answers.py \
-	tests/evaluation/test_results_fuzz.py
-fuzz: $(READY)  ## 10,000 cases each of trouble in photographs, CIVET folders, designs, studies, results, logs (about 40 minutes)
+	tests/evaluation/test_results_fuzz.py tests/pictures/test_fuzz.py tests/models/test_adapter_fuzz.py
+fuzz: $(READY)  ## 10,000 cases each of trouble in annotations, pictures, settings, results, adapters and others (about an hour)
 	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 $(BIN)/python -m pytest $(FUZZED)
 
 families: $(READY)  ## a model of each family learns left from right (about 3 minutes)
@@ -80,11 +80,17 @@ findings: $(READY)  ## all shipped studies over 3 seeds; writes docs/findings.md
 	    HF_HUB_OFFLINE=1 $(BIN)/evensight study $$name --seeds 3 --out runs/findings/$$name || exit; done
 	$(BIN)/python scripts/findings.py runs/findings --out docs/findings.md
 
-kill: $(READY)  ## kill commands at any call to the kernel, 30 times each; needs strace (about 40 minutes)
+kill: $(READY)  ## kill commands at any call to the kernel, 30 times each; needs strace and cc (about 40 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python reliability/kill.py --kills 30 --out runs/kill
 
-faults: $(READY)  ## failing disks and damaged files under each command; needs strace (about an hour)
+faults: $(READY)  ## failing disks, damaged files, dying workers; needs strace and cc (about 3 hours)
 	HF_HUB_OFFLINE=1 $(BIN)/python reliability/faults.py --out runs/faults
+
+load: $(READY)  ## 256 requests in flight at a server that spoils 5 %; many at once on one cache (about 12 minutes)
+	HF_HUB_OFFLINE=1 $(BIN)/python reliability/load.py --out runs/load
+
+steady: $(READY)  ## a study on another day and another number of threads; answers by batch size (about 10 minutes)
+	HF_HUB_OFFLINE=1 $(BIN)/python reliability/steady.py --out runs/steady
 
 clean:  ## remove the environment and the caches, never runs/
 	rm -rf $(VENV) .venv-exports .venv-ecosystem .venv-ray .venv-docs site .pytest_cache .mypy_cache .ruff_cache .hypothesis

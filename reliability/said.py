@@ -4,9 +4,10 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 
@@ -21,8 +22,11 @@ class Said(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answers a question."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        message = {"role": "assistant", "content": answer(body)}
+        self.say(answer(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+
+    def say(self, words: str) -> None:
+        """Sends an answer."""
+        message = {"role": "assistant", "content": words}
         self._send(
             {"id": "1", "model": "said", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
         )
@@ -30,9 +34,11 @@ class Said(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Says nothing."""
 
-    def _send(self, value: Any) -> None:
-        content = json.dumps(value).encode()
-        self.send_response(200)
+    def _send(self, value: Any, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        content = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in headers.items():
+            self.send_header(name, text)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -1,5 +1,6 @@
 """What can't be asked about an image is refused in one line that says what is missing."""
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -137,3 +138,15 @@ def test_a_family_without_a_row_works(copied: Path, embedded: LoadedModel) -> No
     assert loaded.family.title == "not listed"
     assert type(loaded.model).__name__ == "VipLlavaForConditionalGeneration"
     assert len(Predictor(loaded).answer([Image.new("RGB", (50, 50))], ["Where?"])) == 1
+
+
+def test_an_adapter_that_names_code_to_run(embedded: LoadedModel, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    adapted = get_peft_model(copy.deepcopy(embedded.model), LoraConfig(r=2, target_modules=["q_proj"]))
+    adapted.save_pretrained(str(tmp_path), save_embedding_layers=False)
+    change(
+        tmp_path / "adapter_config.json", megatron_config={"a": 1}, megatron_core="this_module_is_not_to_be_imported"
+    )
+    with pytest.raises(InputError, match=r"is for Megatron, and names code to run"):
+        load("embedded", tmp_path)

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from evensight.errors import InputError
+from evensight.errors import InputError, is_lack_of_memory
 from evensight.models.families import Family, family_of
 from evensight.models.hub import HubId, hub_id, may_run_code, names_code
 from evensight.models.identity import adapter_folder, check_base, checkpoint, identify, model_source
@@ -180,16 +180,22 @@ def processor_hash(processor: Any) -> str:
 
 def _with_adapter(model: Any, path: Path) -> Any:
     from peft import PeftModel
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     folder = adapter_folder(path)
     config = read_json(folder / "adapter_config.json", "PEFT adapter's configuration")
+    if config.get("megatron_config") is not None:
+        raise InputError(
+            f"the adapter `{path}` is for Megatron, and names code to run: expected one for a transformers model"
+        )
     try:
         with quiet_transformers():
             loaded = PeftModel.from_pretrained(model, str(folder))
         with safe_open(folder / "adapter_model.safetensors", "pt") as weights:
             _check_all_used(loaded, set(weights.keys()))
-    except (ValueError, RuntimeError, KeyError, TypeError, OSError, SafetensorError) as error:
+    except Exception as error:  # whatever PEFT makes of a configuration that isn't one
+        if is_lack_of_memory(error):
+            raise
         raise InputError(
             f"the adapter `{path}` does not fit the model: it was made for "
             f"`{config.get('base_model_name_or_path')}` ({one_line(error)})"
