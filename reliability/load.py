@@ -3,8 +3,8 @@
     python reliability/load.py --out runs/load        (or: make load)
 
 *A server*: `evensight evaluate --server` has 256 requests in flight for about ten minutes at a server on loopback
-that takes 2 to 10 seconds for each and spoils 5 % of them: it answers 500, 503 or 429, hangs up before or within an
-answer, or says something that is no JSON. Each question must be answered once, its row be the one of a run that
+that takes 2 to 10 seconds for each and spoils 5 % of them: it answers 500, 502 or 503, hangs up before or within an
+answer, or says something that is no JSON. (A server that says 429 is asked more slowly: no load.) Each question must be answered once, its row be the one of a run that
 nobody disturbed, and no question that was answered be asked again; the command's memory (resident) in the last
 quarter must not be more than 5 % above that in the second.
 *Side by side*: eight processes that read and check one folder of photographs and four that ask one set, all begun at
@@ -35,7 +35,7 @@ from evensight.randomness import below
 from evensight.runs import write_json
 from said import Said, answer
 
-FAULTS = ("500", "503", "429", "hangs up", "cut short", "no JSON")
+FAULTS = ("500", "502", "503", "hangs up", "cut short", "no JSON")
 MOST_GROWTH = 1.05
 """How much more memory a run may have in its last quarter than in its second."""
 
@@ -98,7 +98,7 @@ class Spoiled(Said):
             if fault is None:
                 self.say(answer(value))
             elif fault.isdigit():
-                self._send({"error": {"message": "not now"}}, int(fault), {"Retry-After": "1"})
+                self._send({"error": {"message": "not now"}}, int(fault), {})
             elif fault == "no JSON":
                 self._send(b"<html>one moment</html>", 200, {})
             else:

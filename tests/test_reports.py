@@ -396,6 +396,12 @@ def test_the_policy_names_the_hashes_of_the_pages_own_style_and_script(tmp_path:
     assert policy["content"].startswith("default-src 'none'")
 
 
+def test_answers_of_10_mb_are_cut(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "r", lambda _: "left " * 2_000_000, examples()[:9], pictures=9)]
+    build(tmp_path, runs, ["base"])
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.html")) < 1_000_000
+
+
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     asked = examples(category=HOSTILE)
     runs = [

@@ -10,6 +10,9 @@ Three promises, kept here for everybody:
   inputs, so that work that was done is found again (`RunFolder.is_done`).
 * Two processes never write one run folder: the second is told so and stops (`RunFolder.locked`).
 
+What stays in a folder that isn't whole yet, or in a cache, has a receipt beside it, its hash (`receipt=True`,
+`is_as_received`), so that who goes on with it takes no damage over.
+
 Nothing here carries a time stamp: the same run gives the same bytes.
 """
 
@@ -30,13 +33,18 @@ from evensight.errors import InputError
 
 MANIFEST_NAME = "manifest.json"
 _TEMPORARY = ".partial-"
+_RECEIPT = ".sha256-"
 _SEAL = "sha256"
 _PACKAGES = ("numpy", "pillow", "pyarrow", "scipy", "torch", "transformers", "peft", "accelerate", "scikit-learn")
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, *, receipt: bool = False) -> Iterator[Path]:
     """Gives a temporary path to write; renames it to `path` once the block ends without an error.
+
+    Args:
+        path: The file.
+        receipt: Whether its hash is put beside it, for who will go on with it (`is_as_received`).
 
     Raises:
         OSError: The disk refuses; it names `path` where the system names no file.
@@ -47,6 +55,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
         with _naming(path):
             yield temporary
             flush(temporary)
+            if receipt:
+                _write_receipt(temporary, path)
             temporary.replace(path)
             flush(path.parent)
     finally:
@@ -65,8 +75,11 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Gives a temporary folder to fill; renames it to `path`, in place of what was there, at the end."""
+def atomic_folder(path: Path, *, receipt: bool = False) -> Iterator[Path]:
+    """Gives a temporary folder to fill; renames it to `path`, in place of what was there, at the end.
+
+    With `receipt` its hash is put beside it, for who will go on with it (`is_as_received`).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{path.name}"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -78,6 +91,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             for file in sorted(temporary.rglob("*")):
                 flush(file)
             flush(temporary)
+            if receipt:
+                _write_receipt(temporary, path)
             if path.exists():
                 path.rename(old)
             try:
@@ -104,9 +119,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Writes a JSON file, whole or not at all, with its keys in the order given."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, value: object, *, receipt: bool = False) -> None:
+    """Writes a JSON file, whole or not at all, its keys in the order given; with `receipt` its hash beside it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with atomic_file(path, receipt=receipt) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
@@ -163,6 +180,36 @@ def hash_files(folder: Path, pattern: str = "*") -> dict[str, str]:
         for path in files
         if path.name != MANIFEST_NAME and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
+
+
+def _receipt(path: Path) -> Path:
+    return path.parent / f"{_RECEIPT}{path.name}"
+
+
+def _hash_of(path: Path) -> str:
+    return hash_json(hash_files(path)) if path.is_dir() else hash_file(path)
+
+
+def _write_receipt(content: Path, path: Path) -> None:
+    """Writes the hash of what is about to get a name beside that, so that whatever has the name has a receipt."""
+    write_text(_receipt(path), _hash_of(content))
+
+
+def is_as_received(path: Path) -> bool:
+    """Whether a file or folder is there, with its receipt, and the same since that was written."""
+    receipt = _receipt(path)
+    return path.exists() and receipt.is_file() and receipt.read_bytes() == _hash_of(path).encode()
+
+
+def has_receipt(path: Path) -> bool:
+    """Whether a file or folder is there with a receipt, whatever is in it."""
+    return path.exists() and _receipt(path).is_file()
+
+
+def drop_receipts(folder: Path) -> None:
+    """Removes the receipts of what is in a folder: its manifest holds the hashes now."""
+    for receipt in folder.glob(f"{_RECEIPT}*"):
+        receipt.unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from evensight.errors import InputError
 from evensight.evaluation.answered import PARTS, write_begun
-from evensight.evaluation.journal import Journal
+from evensight.evaluation.journal import Journal, checked_line
 from evensight.evaluation.rescoring import rescore
 from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.summary import summarise
 from evensight.models.answering import Answer
-from evensight.runs import RunFolder, RunManifest, hash_files, hash_json
+from evensight.runs import RunFolder, RunManifest, hash_file, hash_files, hash_json
 from fuzzing import cases, check_line, n_cases
 from made_photos import Listed
 from made_runs import center_only, examples, half, write_run
@@ -119,8 +119,8 @@ def test_no_trouble_in_an_unfinished_run_is_unexpected(sound: Results, tmp_path:
     with Journal(tmp_path / "begun" / PARTS, 0) as journal:
         for k, example in enumerate(asked[:-1]):
             journal.append([Answer(k, example.question.answer, (0.5,) * 9, (2,) * 9)])
-    begun = {path.name: path.read_bytes() for path in (tmp_path / "begun" / PARTS).iterdir()}
-    of_json = {name: [json.loads(line) for line in begun[name].splitlines()] for name in ("answers-0.jsonl",)}
+    begun = {path.name: path.read_bytes() for path in (tmp_path / "begun" / PARTS).glob("[!.]*")}
+    written = [json.loads(line.rpartition(b"\t")[0]) for line in begun["answers-0.jsonl"].splitlines()]
     run = tmp_path / "run"
 
     @cases(20)
@@ -128,21 +128,28 @@ def test_no_trouble_in_an_unfinished_run_is_unexpected(sound: Results, tmp_path:
     def look(data: st.DataObject) -> None:
         (run / PARTS).mkdir(parents=True)
         try:
-            lines = data.draw(troubled_tree(of_json["answers-0.jsonl"], VALUES, most=2))
+            lines = data.draw(troubled_tree(written, VALUES, most=2))
             begins = data.draw(troubled_tree(json.loads(begun["begun.json"]), VALUES, most=1))
             content = {
                 **begun,
                 "begun.json": json.dumps(begins).encode(),
-                "answers-0.jsonl": b"".join(json.dumps(line).encode() + b"\n" for line in _listed(lines)),
+                "answers-0.jsonl": b"".join(checked_line(json.dumps(line).encode()) for line in _listed(lines)),
             }
             for name, of in content.items():
                 (run / PARTS / name).write_bytes(data.draw(damaged(of, one_in=12)))
+            for name in ("begun.json", "questions.parquet"):  # as if its trouble were what was written
+                seal_part(run / PARTS / name)
             seen.update([use(run, partial=True)])
         finally:
             shutil.rmtree(run)
 
     look()
     assert min(seen["used"], seen["refused"]) > n_cases(20) / 10, seen  # or nothing has been tried
+
+
+def seal_part(path: Path) -> None:
+    """Has a part's receipt be that of what it is now."""
+    (path.parent / f".sha256-{path.name}").write_text(hash_file(path))
 
 
 def _listed(value: Any) -> list[Any]:

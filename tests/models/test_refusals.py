@@ -47,6 +47,7 @@ def test_a_model_without_a_chat_template(copied: Path) -> None:
         ("{{ raise_exception('no') }}", "can't ask about an image: no"),
         ("{% for m in messages %}{{ m['content'] + '' }}{% endfor %}", "can't ask about an image: "),
         ("{% for m in messages %}", "can't ask about an image: "),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "can't ask about an image: .* is unsafe"),
     ],
 )
 def test_a_chat_template_that_is_not_for_images(copied: Path, template: str, match: str) -> None:

@@ -1,6 +1,8 @@
 """A training that is killed with SIGKILL, anywhere, ends in the bytes of one that nobody disturbed."""
 
+import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from evensight.errors import InputError
 from evensight.runs import RunFolder, fingerprint, hash_files
 from evensight.training.checkpoints import FOLDER_NAME, SEAL_NAME, Checkpoints
 from evensight.training.finetune import finetune
@@ -202,3 +205,30 @@ def test_a_checkpoint_of_another_run_is_never_given_out(interrupted: Path) -> No
     path = interrupted / FOLDER_NAME
     assert [found.step for found in Checkpoints(path, fingerprint_of(interrupted)).whole()] == [12, 9, 8]
     assert not list(Checkpoints(path, "another").whole())
+
+
+class Payload:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
+def test_a_checkpoint_that_would_run_code_runs_none(name: str, interrupted: Path, tmp_path: Path) -> None:
+    run, place = tmp_path / "run", tmp_path / "made by a payload"
+    shutil.copytree(interrupted, run)
+    for step in steps(run):
+        folder = run / FOLDER_NAME / f"step-{step:08d}"
+        (folder / name).write_bytes(pickle.dumps({"state": Payload(place)}))
+        seal = json.loads((folder / SEAL_NAME).read_text())
+        files = {file: known for file, known in hash_files(folder).items() if file != SEAL_NAME}
+        (folder / SEAL_NAME).write_text(json.dumps(seal | {"files": files}))
+    with pytest.raises(InputError, match=r"the checkpoint `.*` holds more than numbers: remove it"):
+        finetune("embedded", examples(), CONFIG, run, upkeep=UPKEEP)
+    assert not place.exists()
+    pickle.loads((run / FOLDER_NAME / "step-00000012" / name).read_bytes())
+    assert place.exists()  # or the payload was none

@@ -17,7 +17,7 @@ from evensight.errors import InputError
 from evensight.evaluation.journal import read_journal
 from evensight.evaluation.rows import answered_row, question_schema, schema
 from evensight.models.answering import Answer
-from evensight.runs import RunManifest, atomic_file, read_json, write_json
+from evensight.runs import RunManifest, atomic_file, has_receipt, is_as_received, read_json, write_json
 from evensight.storage.rows import example_row
 
 PARTS = ".parts"
@@ -41,11 +41,14 @@ def write_begun(out: Path, examples: ExampleSet, run: RunManifest, provenance: M
         InputError: The run was begun with somebody else, or otherwise.
     """
     begun = {"run": asdict(run), "provenance": dict(provenance)}
-    if not (out / PARTS / _BEGUN).exists():
+    path = out / PARTS / _BEGUN
+    if not has_receipt(path):
         write_questions(examples, out / PARTS)
-        write_json(out / PARTS / _BEGUN, begun)
+        write_json(path, begun, receipt=True)
+    elif not is_as_received(path):
+        raise InputError(f"`{path}` is damaged, so who has answered isn't known: remove `{out}`, and begin anew")
     else:
-        _check_same(out, read_json(out / PARTS / _BEGUN, "run that has begun"), begun)
+        _check_same(out, read_json(path, "run that has begun"), begun)
 
 
 def _check_same(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -68,11 +71,14 @@ def _check_same(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> No
 
 
 def write_questions(examples: ExampleSet, folder: Path) -> Path:
-    """Writes a set's questions as a table, unless it is there, and gives its path."""
+    """Writes a set's questions as a table, unless it is there and unchanged, and gives its path."""
     path, columns = folder / _QUESTIONS, question_schema(examples.info.factors)
-    if path.exists():
+    if is_as_received(path):
         return path
-    with atomic_file(path) as temporary, pq.ParquetWriter(temporary, columns, compression="zstd") as writer:
+    with (
+        atomic_file(path, receipt=True) as temporary,
+        pq.ParquetWriter(temporary, columns, compression="zstd") as writer,
+    ):
         for start in range(0, len(examples), _AT_ONCE):
             rows = [example_row(examples[k]) for k in range(start, min(start + _AT_ONCE, len(examples)))]
             writer.write_table(pa.Table.from_pylist(rows, schema=columns))
@@ -86,6 +92,9 @@ def read_begun(out: Path) -> tuple[RunManifest, pa.Table]:
         InputError: It hasn't begun, or can't be read.
     """
     value = read_json(out / PARTS / _BEGUN, "run that has begun")
+    for name in (_BEGUN, _QUESTIONS):
+        if not is_as_received(out / PARTS / name):
+            raise InputError(f"`{out / PARTS / name}` is damaged: run the command of `{out}` again")
     try:
         run = RunManifest.from_json(value["run"])
         questions, factors = out / PARTS / _QUESTIONS, tuple(run.facts["factors"])

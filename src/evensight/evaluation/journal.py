@@ -1,12 +1,14 @@
 """The journal of a set that is being asked: answers, appended as they come.
 
-A line is the answers that came together, as JSON. Only whole lines count, so those who were answered together are
-there together or not at all, whenever a process is killed; they are asked again together. Each process has a file of
-its own. What was asked again stands behind what it replaces.
+A line is the answers that came together, as JSON, and the CRC-32 of that. Only whole lines that are as they were
+written count, so those who were answered together are there together or not at all, whenever a process is killed;
+they are asked again together. Each process has a file of its own. What was asked again stands behind what it
+replaces.
 """
 
 import os
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +44,7 @@ class Journal:
 
     def append(self, answers: Sequence[Answer]) -> None:
         """Writes answers that came together."""
-        line = memoryview(_ENCODER.encode([_storable(answer) for answer in answers]) + b"\n")
+        line = memoryview(checked_line(_ENCODER.encode([_storable(answer) for answer in answers])))
         while line:
             line = line[self._file.write(line) :]
         if time.monotonic() - self._flushed_s > FLUSH_S:
@@ -71,10 +73,16 @@ def read_journal(folder: Path) -> dict[int, Answer]:
     return found
 
 
+def checked_line(content: bytes) -> bytes:
+    """A line of a journal: JSON, what tells whether it has changed since, and the line's end."""
+    return b"%b\t%08x\n" % (content, zlib.crc32(content))
+
+
 def _answers(line: bytes) -> list[Answer]:
-    """A line's answers; none of one that can't be read, as a power cut may leave it: they are asked again."""
+    """A line's answers; none of one that is not as it was written: they are asked again."""
+    content = line.rpartition(b"\t")[0]
     try:
-        return _DECODER.decode(line)
+        return _DECODER.decode(content) if checked_line(content) == line + b"\n" else []
     except msgspec.DecodeError:
         return []
 

@@ -31,7 +31,7 @@ from evensight.probing.layout import Layout, Site
 from evensight.probing.reading import BatchStates, StateReader
 from evensight.probing.taps import n_states
 from evensight.progress import progress
-from evensight.runs import atomic_file, hash_json, read_json, write_json
+from evensight.runs import atomic_file, hash_json, is_as_received, read_json, write_json
 
 CHUNK_BYTES = 32_000_000
 """About how large a chunk is."""
@@ -151,7 +151,7 @@ def extract(
         layout = _known_layout(folder, len(examples))
         if layout is None:
             layout = _layout(StateReader(loaded, positions, wanted), examples, folder, batch_size)
-            write_json(folder / _LAYOUT, layout.as_json())
+            write_json(folder / _LAYOUT, layout.as_json(), receipt=True)
         reader = StateReader(loaded, (*layout.language, *layout.vision), layout.states)
         with progress("reading states", len(examples), "questions") as advance:
             for k, indices in enumerate(layout.chunks):
@@ -170,6 +170,8 @@ def _states(loaded: LoadedModel, asked: Sequence[int] | None) -> tuple[int, ...]
 
 
 def _known_layout(folder: Path, n: int) -> Layout | None:
+    if not is_as_received(folder / _LAYOUT):
+        return None
     try:
         layout = Layout.from_json(read_json(folder / _LAYOUT, "layout of states"))
     except (InputError, KeyError, TypeError):
@@ -232,12 +234,14 @@ def _digest(image: Image.Image) -> int:
 
 
 def _write(path: Path, tensors: dict[str, Tensor]) -> None:
-    with atomic_file(path) as temporary, writing_weights():
+    with atomic_file(path, receipt=True) as temporary, writing_weights():
         save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
 
 
 def _is_whole(path: Path, n: int) -> bool:
-    """Whether a chunk is there and can be read; what can't be is read from the model again."""
+    """Whether a chunk is there, unchanged; what isn't is read from the model again."""
+    if not is_as_received(path):
+        return False
     try:
         with safe_open(path, "pt") as file:
             return all(file.get_slice(name).get_shape()[0] == n for name in file.keys())  # noqa: SIM118

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evensight.probing.places import CLASSES, Places
 from evensight.probing.probes import Features, held_out
 from evensight.probing.splits import arbitrary, shuffled
-from evensight.runs import atomic_file
+from evensight.runs import atomic_file, is_as_received
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +85,13 @@ def write_outcomes(path: Path, outcomes: SiteOutcomes) -> None:
         for (target, seed), one in outcomes.items()
         for name in Outcome.__dataclass_fields__
     }
-    with atomic_file(path) as temporary, temporary.open("wb") as file:
+    with atomic_file(path, receipt=True) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
 def read_outcomes(path: Path, targets: Sequence[str], seeds: Sequence[int]) -> SiteOutcomes | None:
-    """Reads a site's outcomes; None where they aren't there."""
-    if not path.exists():
+    """Reads a site's outcomes; None where they aren't there, or have changed since they were written."""
+    if not is_as_received(path):
         return None
     with np.load(path, allow_pickle=False) as arrays:
         return {

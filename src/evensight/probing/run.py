@@ -45,6 +45,7 @@ from evensight.runs import (
     fingerprint,
     hash_files,
     hash_json,
+    is_as_received,
     read_json,
     write_json,
 )
@@ -240,10 +241,10 @@ class _Work:
         with progress("changing states", len(sites), "sites") as advance:
             for site in sites if self.config.intervention else ():
                 path = self.out / _PARTS / f"changed-{site.position}-{site.state:03d}.json"
-                if not path.exists():
+                if not is_as_received(path):
                     trial = Trial(self.config.intervention, self.config.folds, self.config.batch_size)
                     made = intervene(self.loaded, self.examples, activations, located, [site], trial)
-                    write_json(path, {"rows": made})
+                    write_json(path, {"rows": made}, receipt=True)
                 rows += read_json(path, "part of a probing run")["rows"]
                 advance()
         if rows:

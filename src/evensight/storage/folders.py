@@ -30,7 +30,7 @@ class FolderShards(ShardFormat):
 
     @override
     def write(self, examples: ExampleSet, rows: range, path: Path, advance: Advance) -> None:
-        with atomic_folder(path) as temporary:
+        with atomic_folder(path, receipt=True) as temporary:
             lines = []
             for index, (example, encoded) in zip(rows, encoded_rows(examples, rows), strict=True):
                 file_name = image_name(f"{index:08d}", encoded)

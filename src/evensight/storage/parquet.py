@@ -40,7 +40,7 @@ class ParquetShards(ShardFormat):
     @override
     def write(self, examples: ExampleSet, rows: range, path: Path, advance: Advance) -> None:
         columns = schema(examples.info.factors)
-        with atomic_file(path) as temporary, pq.ParquetWriter(temporary, columns, **_WRITING) as writer:
+        with atomic_file(path, receipt=True) as temporary, pq.ParquetWriter(temporary, columns, **_WRITING) as writer:
             for group, images in _groups(examples, rows):
                 writer.write_table(example_table(group, images, columns))
                 advance(len(group))

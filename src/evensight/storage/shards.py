@@ -5,7 +5,9 @@ its rows; who wrote it, and when, leaves no trace. A shard appears whole or not 
 finished; whoever comes again goes on with the first that is missing. The manifest is written last, by whoever
 finds all shards there.
 
-Four kinds of file keep the processes apart, all hidden, all locked by `flock` (which a kill releases):
+A shard that is there has a receipt, its hash (`.sha256-SHARD`, until the set is sealed): one that was damaged before
+the manifest held its hash is written again. Four kinds of file keep the processes apart, all hidden, all locked by
+`flock` (which a kill releases):
 
 * `.lock`, held for the moments in which a folder is begun or sealed;
 * `.begun-dataset`, which holds the fingerprint of what is being stored: only the same set may join;
@@ -14,6 +16,7 @@ Four kinds of file keep the processes apart, all hidden, all locked by `flock` (
 """
 
 import fcntl
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -25,7 +28,17 @@ from typing import Any
 from evensight.datasets.examples import Example, ExampleSet
 from evensight.errors import InputError
 from evensight.progress import Advance, progress
-from evensight.runs import RunFolder, RunManifest, fingerprint, hash_files, leave_as_found, write_text
+from evensight.runs import (
+    RunFolder,
+    RunManifest,
+    drop_receipts,
+    fingerprint,
+    has_receipt,
+    hash_files,
+    is_as_received,
+    leave_as_found,
+    write_text,
+)
 from evensight.storage.card import CARD_NAME, CardNotes, card
 
 EncodedRow = tuple[Example, bytes]
@@ -87,7 +100,7 @@ class ShardFormat(ABC):
 
     @abstractmethod
     def write(self, examples: ExampleSet, rows: range, path: Path, advance: Advance) -> None:
-        """Writes a shard's rows to `path`, whole or not at all."""
+        """Writes a shard's rows to `path`, whole or not at all, with a receipt."""
 
 
 class ShardStore:
@@ -189,7 +202,9 @@ class ShardStore:
         """The shards that are not there yet."""
         path, layout = self._folder.path, self.layout
         return [
-            shard for shard in range(layout.n_shards) if not (path / self._format.shard_name(shard, layout)).exists()
+            shard
+            for shard in range(layout.n_shards)
+            if not has_receipt(path / self._format.shard_name(shard, layout))
         ]
 
     def write(self, shard: int, advance: Advance) -> None:
@@ -200,13 +215,13 @@ class ShardStore:
         """
         rows = self.layout.rows(shard)
         path = self._folder.path / self._format.shard_name(shard, self.layout)
-        if path.exists():
+        if is_as_received(path):
             advance(len(rows))
             return
         with (path.parent / f".lock-{path.name}").open("w") as lock:
             if not _locks(lock, fcntl.LOCK_EX):
                 raise _busy(path)
-            if path.exists():  # finished by another while this one came
+            if is_as_received(path):  # finished by another while this one came
                 advance(len(rows))
                 return
             self._format.write(self._examples, rows, path, advance)
@@ -225,16 +240,32 @@ class ShardStore:
             if self.missing():
                 return None
             folder.sweep()  # of what the killed left; nobody is writing, for all is there
+            self._check_shards()
             manifest = RunManifest(KIND, self._config, self._inputs, _hashes(folder.path), self._facts())
             write_text(folder.path / CARD_NAME, card(manifest, self._notes))
             folder.seal(manifest)
             self._drop_locks()
             return manifest
 
+    def _check_shards(self) -> None:
+        """Checks that no shard has changed since it was written.
+
+        Raises:
+            InputError: One has; it is taken away.
+        """
+        for shard in range(self.layout.n_shards):
+            path = self._folder.path / self._format.shard_name(shard, self.layout)
+            if not is_as_received(path):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                raise InputError(
+                    f"`{path}` was damaged since it was written: run the command again, which makes it anew"
+                )
+
     def _drop_locks(self) -> None:
-        """Removes the locks of a whole set: whoever holds one finds its shard there, and writes nothing."""
+        """Removes locks and receipts of a whole set: whoever holds a lock finds the manifest, and writes nothing."""
         for path in self._folder.path.glob(".lock-*"):
             path.unlink(missing_ok=True)
+        drop_receipts(self._folder.path)
 
     def _facts(self) -> dict[str, Any]:
         info, n = self._examples.info, self.layout.n

@@ -30,7 +30,7 @@ class WebDatasetShards(ShardFormat):
 
     @override
     def write(self, examples: ExampleSet, rows: range, path: Path, advance: Advance) -> None:
-        with atomic_file(path) as temporary, temporary.open("wb") as tar:
+        with atomic_file(path, receipt=True) as temporary, temporary.open("wb") as tar:
             for example, encoded in encoded_rows(examples, rows):
                 if "." in example.id:
                     raise InputError(

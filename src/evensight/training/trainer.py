@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
+from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from traceback import clear_frames
 from typing import Any
@@ -340,6 +341,12 @@ def _run(
     except torch.OutOfMemoryError as error:
         clear_frames(error.__traceback__)
         raise InputError(_too_large(loop.state.global_step + 1, config)) from error
+    except UnpicklingError as error:  # torch has refused to run what it holds
+        clear_frames(error.__traceback__)
+        place = "" if start is None else f" `{start.path}`"
+        raise InputError(
+            f"the checkpoint{place} holds more than numbers: remove it, and run the command again"
+        ) from error
     except OSError as error:
         clear_frames(error.__traceback__)
         raise
