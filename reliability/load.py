@@ -4,9 +4,10 @@
 
 *A server*: `evensight evaluate --server` has 256 requests in flight for about ten minutes at a server on loopback
 that takes 2 to 10 seconds for each and spoils 5 % of them: it answers 500, 502 or 503, hangs up before or within an
-answer, or says something that is no JSON. (A server that says 429 is asked more slowly: no load.) Each question must be answered once, its row be the one of a run that
-nobody disturbed, and no question that was answered be asked again; the command's memory (resident) in the last
-quarter must not be more than 5 % above that in the second.
+answer, or says something that is no JSON. (One that says 429 is asked more slowly, which would be no load.) Each
+question must be answered once, its row be the one of a run that nobody disturbed, and no question that was answered
+be asked again; the command's memory (resident) in the last quarter must not be more than 5 % above that in the
+second.
 *Side by side*: eight processes that read and check one folder of photographs and four that ask one set, all begun at
 once on one empty cache. Each must end with the bytes that it has alone.
 """

@@ -18,10 +18,13 @@ from evensight.runs import (
     RunManifest,
     atomic_file,
     atomic_folder,
+    drop_receipts,
     fingerprint,
+    has_receipt,
     hash_file,
     hash_files,
     hash_json,
+    is_as_received,
     read_json,
     versions,
     write_json,
@@ -567,3 +570,43 @@ def test_a_disk_that_refuses_is_told_with_the_file(tmp_path: Path, monkeypatch: 
     with pytest.raises(OSError, match=r"No space left on device: .*/a\.json'"):
         write_json(tmp_path / "a.json", {})
     assert list(tmp_path.iterdir()) == []
+
+
+def damage(path: Path) -> None:
+    """Flips a bit of a file, or of a folder's first one."""
+    file = next(iter(sorted(path.iterdir()))) if path.is_dir() else path
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+
+
+def test_what_has_a_receipt_is_known_to_be_unchanged(tmp_path: Path) -> None:
+    with atomic_file(tmp_path / "a", receipt=True) as path:
+        path.write_text("one")
+    with atomic_folder(tmp_path / "b", receipt=True) as path:
+        (path / "file").write_text("two")
+    write_json(tmp_path / "c", {"three": 3}, receipt=True)
+    for name in "abc":
+        assert is_as_received(tmp_path / name)
+        damage(tmp_path / name)
+        assert not is_as_received(tmp_path / name)
+        assert has_receipt(tmp_path / name)
+    write_text(tmp_path / "d", "without")
+    assert not is_as_received(tmp_path / "d")
+    drop_receipts(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c", "d"]
+
+
+def test_whatever_has_a_name_has_its_receipt_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(self: Path, target: Path) -> Path:
+        if target.name == "a":
+            raise KeyboardInterrupt
+        self.rename(target)
+        return target
+
+    write_text(tmp_path / "a", "old")
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt), atomic_file(tmp_path / "a", receipt=True) as path:
+        path.write_text("new")
+    assert has_receipt(tmp_path / "a")
+    assert not is_as_received(tmp_path / "a")  # what is there is not what the receipt is for: it is made again

@@ -44,6 +44,19 @@ def test_a_line_that_cant_be_read_is_left_out(tmp_path: Path) -> None:
     assert set(read_journal(tmp_path)) == {1}
 
 
+@pytest.mark.parametrize("bit", range(8))
+def test_of_a_line_in_which_a_bit_has_flipped_nothing_counts(bit: int, tmp_path: Path) -> None:
+    path = write(tmp_path, [Answer(0, "left")], [Answer(1, "right")])
+    content = path.read_bytes()
+    for place in range(content.index(b"\n") + 1):
+        changed = bytearray(content)
+        changed[place] ^= 1 << bit
+        path.write_bytes(changed)
+        found = read_journal(tmp_path)
+        assert found.keys() <= {1}
+        assert found.get(1, Answer(1, "right")) == Answer(1, "right")
+
+
 def test_each_process_has_its_file_and_all_are_read(tmp_path: Path) -> None:
     paths = {write(tmp_path, [Answer(k, str(k))], rank=k) for k in range(3)}
     assert len(paths) == 3

@@ -13,10 +13,12 @@ from evensight.annotations import PAPER_GRID
 from evensight.datasets.examples import Example
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
+from evensight.runs import hash_files
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import Factor, cell_factor, factor
-from evensight.storage.shards import Layout
+from evensight.storage.formats import FORMATS
+from evensight.storage.shards import Layout, ShardStore
 from evensight.storage.stored import StoredExamples, store, store_part
 
 SHARD_ROWS = 30
@@ -92,10 +94,13 @@ def test_storing_what_parts_have_begun_completes_it(tmp_path: Path, at_once: dic
 def test_parts_from_several_folders_are_put_together(tmp_path: Path, at_once: dict[str, bytes]) -> None:
     for i in (1, 2):
         store_part(made(), tmp_path / str(i), (i, 2), shard_rows=SHARD_ROWS)
-    for path in (tmp_path / "2").glob("data-*"):
-        path.rename(tmp_path / "1" / path.name)
+    for pattern in ("data-*", ".sha256-data-*"):
+        for path in (tmp_path / "2").glob(pattern):
+            path.rename(tmp_path / "1" / path.name)
+    before = {path.name: path.stat().st_ino for path in (tmp_path / "1").glob("data-*")}
     store(made(), tmp_path / "1", shard_rows=SHARD_ROWS)
     assert content(tmp_path / "1") == at_once
+    assert before == {path.name: path.stat().st_ino for path in (tmp_path / "1").glob("data-*")}
 
 
 def test_more_parts_than_shards_are_the_set_too(tmp_path: Path, at_once: dict[str, bytes]) -> None:
@@ -152,6 +157,33 @@ def test_a_set_is_asked_in_bulk_if_it_can(tmp_path: Path, at_once: dict[str, byt
 def test_nothing_hidden_is_left_but_the_lock(tmp_path: Path) -> None:
     store(made(), tmp_path, shard_rows=SHARD_ROWS)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] in ([], [".lock"])
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_a_shard_that_was_damaged_before_the_set_was_whole_is_written_again(name: str, tmp_path: Path) -> None:
+    def stored(out: Path) -> ShardStore:
+        return ShardStore(made(), out, FORMATS[name], shard_rows=SHARD_ROWS)
+
+    stored(tmp_path / "whole").complete()
+    stored(tmp_path / "set").run((1, 2))
+    first = min(tmp_path.glob("set/data-*"))
+    file = min(first.iterdir()) if first.is_dir() else first
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    stored(tmp_path / "set").complete()
+    assert hash_files(tmp_path / "set") == hash_files(tmp_path / "whole")
+
+
+def test_a_shard_that_is_damaged_while_others_are_written_is_told(tmp_path: Path) -> None:
+    store_part(made(), tmp_path, (1, 2), shard_rows=SHARD_ROWS)
+    first = min(tmp_path.glob("data-*"))
+    first.write_bytes(first.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"`.*data-00000.*` was damaged since it was written: run the command again"):
+        store_part(made(), tmp_path, (2, 2), shard_rows=SHARD_ROWS)
+    assert not first.exists()
+    store(made(), tmp_path, shard_rows=SHARD_ROWS)
+    assert len(StoredExamples(tmp_path)) == len(made())
 
 
 def test_locks_that_a_kill_left_behind_the_manifest_go_when_the_set_is_stored_again(tmp_path: Path) -> None:

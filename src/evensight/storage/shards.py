@@ -6,8 +6,9 @@ finished; whoever comes again goes on with the first that is missing. The manife
 finds all shards there.
 
 A shard that is there has a receipt, its hash (`.sha256-SHARD`, until the set is sealed): one that was damaged before
-the manifest held its hash is written again. Four kinds of file keep the processes apart, all hidden, all locked by
-`flock` (which a kill releases):
+the manifest held its hash is written again, and so is one that was brought here without its receipt.
+
+Four kinds of file keep the processes apart, all hidden, all locked by `flock` (which a kill releases):
 
 * `.lock`, held for the moments in which a folder is begun or sealed;
 * `.begun-dataset`, which holds the fingerprint of what is being stored: only the same set may join;
