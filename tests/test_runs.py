@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from evensight import runs
 from evensight.errors import InputError
 from evensight.runs import (
     RunFolder,
@@ -610,3 +611,27 @@ def test_whatever_has_a_name_has_its_receipt_before(tmp_path: Path, monkeypatch:
         path.write_text("new")
     assert has_receipt(tmp_path / "a")
     assert not is_as_received(tmp_path / "a")  # what is there is not what the receipt is for: it is made again
+
+
+def test_all_is_on_the_disk_before_a_name_is_given_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[str, bool]] = []
+    flush = runs.flush
+
+    def seen(path: Path) -> None:
+        kept.append((path.name.rpartition("-")[2], (tmp_path / "out").exists()))
+        flush(path)
+
+    monkeypatch.setattr(runs, "flush", seen)
+    with atomic_folder(tmp_path / "out") as folder:
+        (folder / "deep").mkdir()
+        for name in ("a", "deep/b"):
+            (folder / name).write_text(name)
+    assert sorted(kept[:-1]) == [("a", False), ("b", False), ("deep", False), ("out", False)]
+    assert kept[-1] == (tmp_path.name.rpartition("-")[2], True)
+    kept.clear()
+    (tmp_path / "out" / "a").unlink()
+    with atomic_file(tmp_path / "file") as path:
+        path.write_text("a")
+    assert [name for name, _ in kept] == ["file", tmp_path.name.rpartition("-")[2]]

@@ -14,7 +14,7 @@ from evensight.errors import InputError
 from evensight.photos import catalog as photos
 from evensight.scenes import catalog as scenes
 from evensight.studies.plan import SHIPPED, read_study
-from fuzzing import cases, check_line, n_cases
+from fuzzing import cases, check_line, n_cases, tell_seen
 from made_designs import POOLS
 from troubled_trees import ODD, damaged, troubled_tree
 
@@ -75,4 +75,5 @@ def test_no_trouble_is_unexpected(kind: str, tmp_path: Path) -> None:
             seen["used"] += 1
 
     look()
+    tell_seen(kind, seen, "used", "refused")
     assert min(seen["used"], seen["refused"]) > n_cases(150) / 10, seen  # or nothing has been tried

@@ -20,7 +20,7 @@ from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.summary import summarise
 from evensight.models.answering import Answer
 from evensight.runs import RunFolder, RunManifest, hash_file, hash_files, hash_json
-from fuzzing import cases, check_line, n_cases
+from fuzzing import cases, check_line, n_cases, tell_seen
 from made_photos import Listed
 from made_runs import center_only, examples, half, write_run
 from troubled_trees import ODD, Draw, damaged, troubled_tree
@@ -108,6 +108,7 @@ def test_no_trouble_is_unexpected(sound: Results, tmp_path: Path) -> None:
             shutil.rmtree(run)
 
     look()
+    tell_seen("tables of results", seen, "used", "refused")
     assert min(seen["used"], seen["refused"]) > n_cases(30) / 10, seen  # or nothing has been tried
 
 
@@ -144,6 +145,7 @@ def test_no_trouble_in_an_unfinished_run_is_unexpected(sound: Results, tmp_path:
             shutil.rmtree(run)
 
     look()
+    tell_seen("evaluations under way", seen, "used", "refused")
     assert min(seen["used"], seen["refused"]) > n_cases(20) / 10, seen  # or nothing has been tried
 
 

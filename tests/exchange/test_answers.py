@@ -1,6 +1,7 @@
 import json
 import sys
 import zipfile
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from evensight import cli
 from evensight.errors import InputError
 from evensight.exchange.answers import AnswerLog, LoggedAnswer, read_log, write_answers
-from fuzzing import cases, check_line
+from fuzzing import cases, check_line, tell_seen
 
 ANSWERS = (LoggedAnswer("a", "top left"), LoggedAnswer("b", " Links,\u2028sagt „er“. "))
 """With a line separator that isn't one in JSON Lines, and white space that is the model's."""
@@ -153,20 +154,28 @@ CONTENTS = (
 )
 
 
-@cases(300)
-@given(st.sampled_from([".json", ".jsonl"]), CONTENTS)
-def test_any_content_is_a_log_or_one_line_that_names_the_file(suffix: str, content: bytes) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"log{suffix}"
-        path.write_bytes(content)
-        try:
-            log = read_log(path)
-        except InputError as error:
-            check_line(error, path)
-            return
-        write_answers(log.answers, Path(folder) / "answers.jsonl")
-        lines = (Path(folder) / "answers.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
-        assert [LoggedAnswer(**json.loads(line)) for line in lines] == list(log.answers)
+def test_any_content_is_a_log_or_one_line_that_names_the_file() -> None:
+    seen: Counter[str] = Counter()
+
+    @cases(300)
+    @given(st.sampled_from([".json", ".jsonl"]), CONTENTS)
+    def look(suffix: str, content: bytes) -> None:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"log{suffix}"
+            path.write_bytes(content)
+            try:
+                log = read_log(path)
+            except InputError as error:
+                check_line(error, path)
+                seen["refused"] += 1
+                return
+            write_answers(log.answers, Path(folder) / "answers.jsonl")
+            lines = (Path(folder) / "answers.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+            assert [LoggedAnswer(**json.loads(line)) for line in lines] == list(log.answers)
+            seen["used"] += 1
+
+    look()
+    tell_seen("logs of answers", seen, "used", "refused")
 
 
 def test_a_binary_log_that_inspect_cannot_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from evensight.annotations import AREAS
 from evensight.errors import InputError
 from evensight.exchange.civet import CivetExamples
-from fuzzing import cases, check_line, n_cases
+from fuzzing import cases, check_line, n_cases, tell
 from troubled_trees import damaged, troubled_tree
 
 SIDE_PX = 75  # 9 windows of 8 pixels, and a margin of 2
@@ -67,11 +67,13 @@ def test_no_trouble_is_unexpected(tmp_path: Path) -> None:
                 (folder / name).write_bytes(data.draw(damaged(text.encode(), one_in=12)))
             for name, content in PICTURES.items():
                 (folder / "images" / name).write_bytes(data.draw(damaged(content, one_in=12)))
-            seen.update(use(folder))
+            came = use(folder)
+            seen.update(came | Counter({"looks": 1, "accepted": 0 if came["refused"] else 1}))
         finally:
             shutil.rmtree(folder)
 
     look()
+    tell("CIVET's folders", seen["accepted"], seen["refused"], seen["looks"])
     for what in ("used", "left out", "refused"):
         assert seen[what] > n_cases(120) / 20, seen  # or nothing has been tried
 

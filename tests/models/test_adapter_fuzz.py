@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from evensight.errors import InputError
 from evensight.models import loading
 from evensight.models.loading import LoadedModel, adapter_folder
-from fuzzing import cases, check_line, n_cases
+from fuzzing import cases, check_line, n_cases, tell_seen
 from troubled_trees import ODD, Draw, damaged, troubled_tree
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -76,6 +76,7 @@ def test_no_trouble_in_an_adapter_is_unexpected(embedded: LoadedModel, tmp_path:
             shutil.rmtree(folder)
 
     look()
+    tell_seen("adapters", seen, "used", "refused")
     assert min(seen["used"], seen["refused"]) > n_cases(25) / 20, seen  # or nothing has been tried
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from evensight.pictures.decoding import decode_rgb
 from evensight.pictures.files import PictureError
-from fuzzing import cases, check_line, n_cases
+from fuzzing import cases, check_line, n_cases, tell_seen
 from troubled_trees import damaged
 
 HERE = Path("picture")
@@ -70,4 +70,5 @@ def test_no_trouble_in_a_picture_is_unexpected() -> None:
             seen["decoded"] += 1
 
     look()
+    tell_seen("pictures", seen, "decoded", "refused")
     assert min(seen["decoded"], seen["refused"]) > n_cases(300) / 20, seen  # or nothing has been tried

@@ -1,6 +1,8 @@
 """How many cases of trouble are made up: a few in the tests, as many as `EVENSIGHT_FUZZ` says in `make fuzz`."""
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -28,3 +30,23 @@ def cases(short: int) -> settings:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
+
+
+def tell(what: str, accepted: int, refused: int, n: int) -> None:
+    """Checks that all cases were accepted or refused; appends the counts to the file that `EVENSIGHT_FUZZ_LOG` names.
+
+    Args:
+        what: What the cases were.
+        accepted: How many were taken, with a right result.
+        refused: How many were refused in one line.
+        n: How many there were.
+    """
+    assert accepted + refused == n, (what, accepted, refused, n)
+    if "EVENSIGHT_FUZZ_LOG" in os.environ:
+        with Path(os.environ["EVENSIGHT_FUZZ_LOG"]).open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"what": what, "accepted": accepted, "refused": refused, "n": n}) + "\n")
+
+
+def tell_seen(what: str, seen: Mapping[str, int], accepted: str, refused: str) -> None:
+    """Tells of the cases that were counted under two names; there are no others."""
+    tell(what, seen[accepted], seen[refused], sum(seen.values()))
