@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing docs exports ecosystem ray findings kill faults load steady clean
+.PHONY: help setup demo test check format fuzz families bench bench-photos bench-training bench-evaluation bench-embedded gallery placing docs exports ecosystem ray findings kill faults load steady broken reliability clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,7 +37,8 @@ format: $(READY)  ## format the code
 FUZZED := tests/photos/test_fuzz.py tests/test_written_fuzz.py tests/exchange/test_civet_fuzz.py tests/exchange/test_answers.py \
 	tests/evaluation/test_results_fuzz.py tests/pictures/test_fuzz.py tests/models/test_adapter_fuzz.py
 fuzz: $(READY)  ## 10,000 cases each of trouble in annotations, pictures, settings, results, adapters and others (about an hour)
-	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 $(BIN)/python -m pytest $(FUZZED)
+	mkdir -p runs && rm -f runs/fuzz.jsonl
+	HF_HUB_OFFLINE=1 EVENSIGHT_FUZZ=10000 EVENSIGHT_FUZZ_LOG=runs/fuzz.jsonl $(BIN)/python -m pytest $(FUZZED)
 
 families: $(READY)  ## a model of each family learns left from right (about 3 minutes)
 	HF_HUB_OFFLINE=1 EVENSIGHT_FAMILIES=1 $(BIN)/python -m pytest -s tests/models/contract/test_left_and_right.py
@@ -91,6 +92,12 @@ load: $(READY)  ## 256 requests in flight at a server that spoils 5 %; many at o
 
 steady: $(READY)  ## a study on another day and another number of threads; answers by batch size (about 10 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python reliability/steady.py --out runs/steady
+
+broken: $(READY)  ## break each mechanism on purpose: a test must fail (about 8 minutes)
+	$(BIN)/python reliability/broken.py --out runs/broken
+
+reliability: $(READY)  ## write docs/reliability.md from what kill, faults, fuzz, load, steady and broken left in runs/
+	$(BIN)/python reliability/page.py runs --out docs/reliability.md
 
 clean:  ## remove the environment and the caches, never runs/
 	rm -rf $(VENV) .venv-exports .venv-ecosystem .venv-ray .venv-docs site .pytest_cache .mypy_cache .ruff_cache .hypothesis

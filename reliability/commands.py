@@ -113,8 +113,13 @@ def _environment(root: Path, cache: Path) -> dict[str, str]:
 
 
 @contextmanager
-def commands(root: Path) -> Iterator[Bench]:
-    """The commands, their inputs made below `root`; a server answers while the block runs."""
+def commands(root: Path, *, all_of_them: bool = True) -> Iterator[Bench]:
+    """The commands, their inputs made below `root`; a server answers while the block runs.
+
+    Args:
+        root: A folder that isn't there yet.
+        all_of_them: Whether those that read what others have made are among them, too; that takes a while.
+    """
     root.mkdir(parents=True, exist_ok=True)
     ours = Path(evensight.__file__).parent
     shutil.copytree(ours, root / "package" / "evensight", ignore=shutil.ignore_patterns("__pycache__"))
@@ -123,7 +128,7 @@ def commands(root: Path) -> Iterator[Bench]:
     study = STUDY.replace("SQUARES", str(root / "squares.yaml")).replace("STARS", str(root / "stars.yaml"))
     (root / "study.yaml").write_text(study)
     with answering() as url:
-        found = _writing(root, url) + _reading(root)
+        found = _writing(root, url) + (_reading(root) if all_of_them else ())
         yield Bench(root, {command.name: command for command in found})
 
 

@@ -23,7 +23,7 @@ from commands import Bench, Command, commands, contents
 from evensight.progress import progress
 from evensight.randomness import below, shuffled
 from evensight.runs import write_json
-from tracing import Ended, Point, at, by_strace, killed_after, points
+from tracing import Ended, Point, at, by_strace, can_hit, killed_after, points
 
 IN_A_ROW = 4
 """How often a run is killed before it may end."""
@@ -72,10 +72,11 @@ class Trial:
         if ended.status != 0:
             sys.exit(f"`{self.command.name}` undisturbed ended with {ended.status}: {ended.stderr[-500:]}")
         self.expected = contents(self.out)
-        self._clear()
-        found = points(self.command.line(self.out), self.env, self.out)
-        self._compare("traced")
-        self.points = shuffled(found, self.seed, f"points of {self.command.name}")
+        if can_hit():
+            self._clear()
+            found = points(self.command.line(self.out), self.env, self.out)
+            self._compare("traced")
+            self.points = list(shuffled(found, self.seed, f"points of {self.command.name}"))
 
     def chain(self, n_kills: int) -> None:
         """Kills a run up to so many times, lets it end, and compares."""

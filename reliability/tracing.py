@@ -60,6 +60,11 @@ class Ended:
         return self.status in (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 
+def can_hit() -> bool:
+    """Whether there is what is needed to find calls to the kernel, and to hit them."""
+    return shutil.which("strace") is not None and shutil.which("cc") is not None
+
+
 def needs_strace() -> str:
     """Where strace is.
 
