@@ -188,10 +188,10 @@ def steadiness(found: dict[str, Any]) -> tuple[str, list[Goal]]:
         "## Numbers that don't move, and those that can (`make steady`)\n\nA study (training, asking, report) "
         "again:\n\n"
         + table(("what is different", "files", "that differ", "answers", "that differ"), rows)
-        + f"\n\nThe same questions one by one and 16 at a time, with torch {found['torch']} on a CPU. The families' "
-        "models are tiny and of random weights, whose best answers are close to one another, so in bfloat16 they turn "
-        "over far more easily than those of a trained model; a GPU's kernels were not measured. An evaluation's "
-        "manifest holds its batch size.\n\n"
+        + f"\n\nThe same questions one by one and 16 at a time, with torch {found['torch']} on a CPU. The models of "
+        "the families are tiny and of random weights, whose best answers are close to one another, so in bfloat16 "
+        "they turn over far more easily than those of a trained model; a GPU's kernels were not measured. An "
+        "evaluation's manifest holds its batch size.\n\n"
         + table(
             ("family", "dtype", "questions", "other words", "other best option", "largest difference (nats)"), flips
         )

@@ -90,3 +90,9 @@ def test_the_splits_beside_a_split(tmp_path: Path) -> None:
     assert split_design(tmp_path, "train2017").apart_from == ("val2017",)
     assert split_design(tmp_path, "train2017", apart_from=[]).apart_from == ()
     assert split_design(None, "val2017").prior is None
+
+
+def test_a_file_that_holds_nothing_is_told_what_a_design_of_either_kind_has(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    with pytest.raises(InputError, match=r"is not a mapping: expected name, parts \(of scenes\) or photos, and"):
+        photo_design(str(tmp_path / "empty.yaml"))

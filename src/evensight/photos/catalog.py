@@ -132,6 +132,10 @@ def split_design(root: Path | None, split: str, **settings: Any) -> PhotoDesign:
     return checked(PhotoDesign, defaults | settings, "the options")
 
 
+_EITHER = ("name", "parts (of scenes) or photos", "and what else such a design has (docs/scenes.md, docs/photos.md)")
+"""What a file has to be, as long as it isn't known of which kind of design it is."""
+
+
 def photo_names() -> tuple[str, ...]:
     """The names of the designs of photographs that ship with evensight, in their order."""
     return tuple(file.stem.partition("_")[2] for file in sorted(SHIPPED.glob("*.yaml")))
@@ -148,5 +152,5 @@ def photo_design(name: str) -> PhotoDesign | None:
     if not shipped and (path.suffix not in (".yaml", ".yml") or not path.exists()):
         return None
     where = f"the design `{name if shipped else path}`"
-    content = read_yaml(path, where, PhotoDesign.model_fields, instead=f"one of {', '.join(photo_names())}")
+    content = read_yaml(path, where, _EITHER, instead=f"one of {', '.join(photo_names())}")
     return checked(PhotoDesign, content, where) if "photos" in content else None
