@@ -172,7 +172,7 @@ def test_ten_to_the_twelve_scenes_take_no_time_and_no_memory(tmp_path: Path) -> 
 
 NINES = "9" * 5000
 BAD: dict[str, tuple[str, str]] = {
-    "nothing": ("", "is not a mapping: expected name, description, "),
+    "nothing": ("", "is not a mapping: expected name, parts (of scenes) or photos, "),
     "a list": ("[1]", "is not a mapping"),
     "a word": ("hello", "is not a mapping"),
     "a number as key": ("1: 2", "is not a mapping"),
