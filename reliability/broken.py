@@ -182,7 +182,7 @@ BREAKS = (
     Break(
         "a loader is not waited for without end",
         "training/loading_processes.py",
-        "        loads.timeout = PATIENCE_S",
+        "        loads.timeout = patience_s()",
         "        pass",
         ("training/test_loading_processes.py",),
     ),

@@ -10,8 +10,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from evensight.errors import InputError, is_lack_of_memory
-from evensight.training import loading_processes
-from evensight.training.loading_processes import impatient, loading_explained
+from evensight.training.loading_processes import impatient, loading_explained, patience_s
 
 
 def die(_: Any) -> Any:
@@ -45,9 +44,16 @@ def test_a_process_that_is_killed_is_told_of() -> None:
 
 
 def test_a_process_that_is_silent_is_not_waited_for_any_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading_processes, "PATIENCE_S", 1.0)
+    monkeypatch.setenv("EVENSIGHT_LOADER_PATIENCE_S", "1")
     with pytest.raises(InputError, match=r"was silent for 1 s \(`DataLoader timed out after 1"):
         load(sleep)
+
+
+@pytest.mark.parametrize("said", ["soon", "0", "-1", "nan", "inf", ""])
+def test_a_patience_that_is_none_is_refused(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENSIGHT_LOADER_PATIENCE_S", said)
+    with pytest.raises(InputError, match=r"`EVENSIGHT_LOADER_PATIENCE_S` is `.*`: expected a number of seconds"):
+        patience_s()
 
 
 def test_the_message_of_a_process_comes_alone() -> None:

@@ -88,9 +88,9 @@ def identify(name: str, adapter: Path | None = None) -> dict[str, str]:
 
 def _hash_made(folder: Path) -> str:
     """The hash of a folder's files, which are as the run that made them sealed them, if a run says so."""
-    for run in (RunFolder(folder), RunFolder(folder.parent)):
+    for run in map(RunFolder, _runs_of(folder)):
         kind = _kind_of_run(run.path)
-        if kind in _MAKERS and (run.path == folder or folder.name in MADE_FOLDERS):
+        if kind in _MAKERS:
             try:
                 _check_made(run, kind, folder, _stats(folder))
             except InputError as error:
@@ -98,6 +98,11 @@ def _hash_made(folder: Path) -> str:
                     raise
                 raise InputError(f"the embedded model is not as it came: {error}; install evensight again") from error
     return _hash_folder(folder)
+
+
+def _runs_of(folder: Path) -> tuple[Path, ...]:
+    """Where the manifest of the run may be that made a model or an adapter."""
+    return (folder, folder.parent) if folder.name in MADE_FOLDERS else (folder,)
 
 
 def _kind_of_run(folder: Path) -> str | None:
@@ -182,7 +187,7 @@ def _training_of_model(name: str) -> RunManifest | None:
 
 def _training_of(folder: Path) -> RunManifest | None:
     """The manifest of the fine-tuning run that left a folder; None if it isn't known."""
-    for run in (folder, folder.parent) if folder.name in MADE_FOLDERS else (folder,):
+    for run in _runs_of(folder):
         path = run / MANIFEST_NAME
         if path.is_file() and read_json(path, "manifest").get("kind") == "finetune":
             return RunFolder(run).manifest("finetune")
