@@ -113,12 +113,12 @@ def _environment(root: Path, cache: Path) -> dict[str, str]:
 
 
 @contextmanager
-def commands(root: Path, *, all_of_them: bool = True) -> Iterator[Bench]:
+def commands(root: Path, *, are_few: bool = False) -> Iterator[Bench]:
     """The commands, their inputs made below `root`; a server answers while the block runs.
 
     Args:
         root: A folder that isn't there yet.
-        all_of_them: Whether those that read what others have made are among them, too; that takes a while.
+        are_few: Whether only those are wanted that read nothing that others have made, which would take a while.
     """
     root.mkdir(parents=True, exist_ok=True)
     ours = Path(evensight.__file__).parent
@@ -128,25 +128,33 @@ def commands(root: Path, *, all_of_them: bool = True) -> Iterator[Bench]:
     study = STUDY.replace("SQUARES", str(root / "squares.yaml")).replace("STARS", str(root / "stars.yaml"))
     (root / "study.yaml").write_text(study)
     with answering() as url:
-        found = _writing(root, url) + (_reading(root) if all_of_them else ())
+        for name in () if are_few else ("squares", "stars"):
+            _run(root, "generate", str(root / f"{name}.yaml"), "--size", "108", "--out", str(root / name))
+        found = [*_making(root), *(() if are_few else (*_asking(root, url), *_reading(root)))]
         yield Bench(root, {command.name: command for command in found})
 
 
-def _writing(root: Path, url: str) -> tuple[Command, ...]:
-    """The commands that make a run of sets, photographs or a study."""
+def _making(root: Path) -> tuple[Command, ...]:
+    """The commands that read nothing of ours."""
     photos = photographs(root / "photos")
-    squares, stars = _stored(root, "squares"), _stored(root, "stars")
+    return (
+        Command("generate", ("generate", str(root / "squares.yaml"), "--size", "108", "--out", OUT)),
+        Command("photos", ("photos", "make", str(photos), "--split", "val2017", "--out", OUT), (photos,), False),
+        Command("study", ("study", str(root / "study.yaml"), "--out", OUT), lock=".locks/trained/.lock"),
+    )
+
+
+def _asking(root: Path, url: str) -> tuple[Command, ...]:
+    """The commands that train on a stored set, or ask one."""
+    squares, stars = root / "squares", root / "stars"
     embedded = ("--model", "embedded", "--data", str(stars))
     tune = ("finetune", "--model", "embedded", "--data", str(squares), "--epochs", "2", "--batch-size", "9")
     ask = ("evaluate", "--server", url, "--model", "said", "--data", str(stars))
     return (
-        Command("generate", ("generate", str(root / "squares.yaml"), "--size", "108", "--out", OUT)),
-        Command("photos", ("photos", "make", str(photos), "--split", "val2017", "--out", OUT), (photos,), False),
         Command("finetune", (*tune, "--checkpoint-steps", "2", "--out", OUT), (squares,), has_workers=True),
         Command("evaluate", ("evaluate", *embedded, "--by", "both", "--batch-size", "9", "--out", OUT), (stars,)),
         Command("evaluate at a server", (*ask, "--out", OUT), (stars,)),
         Command("probe", ("probe", *embedded, "--seeds", "1", "--intervention", "9", "--out", OUT), (stars,)),
-        Command("study", ("study", str(root / "study.yaml"), "--out", OUT), lock=".locks/trained/.lock"),
     )
 
 
@@ -167,12 +175,6 @@ def _reading(root: Path) -> tuple[Command, ...]:
         Command("export", ("export", str(stars), "--to", "trl", "--out", OUT), (stars,), writes=False),
         Command("audit", ("audit", str(squares), str(stars)), (squares, stars), writes=False),
     )
-
-
-def _stored(root: Path, name: str) -> Path:
-    """A stored set of a design beside it."""
-    _run(root, "generate", str(root / f"{name}.yaml"), "--size", "108", "--out", str(root / name))
-    return root / name
 
 
 def _run(root: Path, *words: str) -> None:

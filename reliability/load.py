@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
@@ -214,16 +214,15 @@ def _rows(run: Path) -> dict[str, Any]:
     return {row["id"]: row for row in pq.ParquetFile(run / "results.parquet").read().to_pylist()}
 
 
-def side_by_side(bench: Bench, root: Path, n_loaders: int = 8, n_evaluations: int = 4) -> dict[str, Any]:
-    """Runs loaders and evaluations at once on one empty cache; compares each with itself alone."""
-    photos, evaluate = bench.by_name["photos"], bench.by_name["evaluate"]
-    expected = {command.name: _alone(bench, command, root) for command in (photos, evaluate)}
+def side_by_side(bench: Bench, root: Path, n_of: Mapping[str, int]) -> dict[str, Any]:
+    """Runs so many of each command at once on one empty cache; compares each with itself alone."""
+    expected = {name: _alone(bench, bench.by_name[name], root) for name in n_of}
     env, faults = bench.environment(root / "cache"), list[str]()
     begun: list[tuple[Command, Path, subprocess.Popen[str]]] = []
-    for k in range(max(n_loaders, n_evaluations)):
-        for command, n in ((photos, n_loaders), (evaluate, n_evaluations)):
+    for k in range(max(n_of.values())):
+        for name, n in n_of.items():
             if k < n:
-                out = root / f"{command.name}-{k}"
+                command, out = bench.by_name[name], root / f"{name}-{k}"
                 line = command.line(out)
                 run = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
                 begun.append((command, out, run))
@@ -233,7 +232,7 @@ def side_by_side(bench: Bench, root: Path, n_loaders: int = 8, n_evaluations: in
             faults.append(f"{out.name} ended with {run.returncode}: {stderr[-300:]}")
         elif contents(out) != expected[command.name]:
             faults.append(f"{out.name} differs from one alone")
-    return {"loaders": n_loaders, "evaluations": n_evaluations, "faults": faults}
+    return {"at once": dict(n_of), "faults": faults}
 
 
 def _alone(bench: Bench, command: Command, root: Path) -> dict[str, str]:
@@ -255,7 +254,7 @@ def main() -> None:
     shutil.rmtree(given.out, ignore_errors=True)
     out = given.out.absolute()
     with commands(out / "inputs") as bench:
-        found = {"side by side": side_by_side(bench, out)}
+        found = {"side by side": side_by_side(bench, out, {"photos": 8, "evaluate": 4})}
         print(found, flush=True)
         low, high = given.delay
         found["server"] = at_a_server(bench, out, given.design, given.in_flight, (low, high), given.share)

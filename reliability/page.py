@@ -143,8 +143,8 @@ def loads(found: dict[str, Any]) -> tuple[str, list[Goal]]:
         "spoils 5 % of the "
         f"requests ({', '.join(f'{n} x {name}' for name, n in server['by fault'].items())}):\n\n"
         + table(("what", "found"), ([name, f"{value:,}"] for name, value in shown.items()))
-        + f"\n\n{beside['loaders']} commands that read photographs and {beside['evaluations']} evaluations, "
-        f"begun at once on one empty cache: {len(beside['faults'])} of them ended in other bytes than alone."
+        + f"\n\n{' and '.join(f'{n} x `{name}`' for name, n in beside['at once'].items())} begun at once on one "
+        f"empty cache: {len(beside['faults'])} of them ended in other bytes than alone."
     )
     whole = not server["faults"] and server["seconds"] >= 590
     return text, [
