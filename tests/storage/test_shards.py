@@ -186,6 +186,18 @@ def test_a_shard_that_is_damaged_while_others_are_written_is_told(tmp_path: Path
     assert len(StoredExamples(tmp_path)) == len(made())
 
 
+def test_who_comes_when_another_has_sealed_the_set_writes_nothing(tmp_path: Path) -> None:
+    late = ShardStore(made(), tmp_path, FORMATS["parquet"], shard_rows=SHARD_ROWS)
+    with late.joined() as done:
+        assert done is None
+        store(made(), tmp_path, shard_rows=SHARD_ROWS)
+        before = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+        for shard in range(late.layout.n_shards):
+            late.write(shard, lambda *_: None)
+        late.seal()
+    assert {path.name: path.stat().st_ino for path in tmp_path.iterdir()} == before
+
+
 def test_locks_that_a_kill_left_behind_the_manifest_go_when_the_set_is_stored_again(tmp_path: Path) -> None:
     store(made(), tmp_path / "set")
     (tmp_path / "set" / ".lock-data-00000-of-00001.parquet").touch()

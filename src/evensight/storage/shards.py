@@ -216,16 +216,20 @@ class ShardStore:
         """
         rows = self.layout.rows(shard)
         path = self._folder.path / self._format.shard_name(shard, self.layout)
-        if is_as_received(path):
+        if self._is_there(path):
             advance(len(rows))
             return
         with (path.parent / f".lock-{path.name}").open("w") as lock:
             if not _locks(lock, fcntl.LOCK_EX):
                 raise _busy(path)
-            if is_as_received(path):  # finished by another while this one came
+            if self._is_there(path):  # finished by another while this one came
                 advance(len(rows))
                 return
             self._format.write(self._examples, rows, path, advance)
+
+    def _is_there(self, path: Path) -> bool:
+        """Whether a shard is there, unchanged; receipts go when the set is sealed, but only behind its manifest."""
+        return is_as_received(path) or self._folder.manifest_path.exists()
 
     def seal(self) -> RunManifest | None:
         """Writes card and manifest if all shards are there; to be called by who has joined.
