@@ -39,6 +39,7 @@ class Trial:
         root: Where its folders are.
         seed: Draws points and instants.
         kills: How many runs were killed.
+        tried: How many were to be: a run that goes on may not come by a call again.
         ends: How many came to their end after kills.
         faults: What was not as it should be, a line each.
     """
@@ -48,6 +49,7 @@ class Trial:
     root: Path
     seed: int
     kills: int = 0
+    tried: int = 0
     ends: int = 0
     faults: list[str] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
@@ -131,7 +133,8 @@ class Trial:
             shutil.rmtree(path, ignore_errors=True)
 
     def _kill(self, line: Sequence[str], env: dict[str, str], history: Sequence[str]) -> tuple[str, Ended]:
-        number = self.kills
+        number = self.tried
+        self.tried += 1
         if number % 3 == 2 or not self.points:
             seconds = self.seconds * (1 + below(1000, self.seed, f"instants of {self.command.name}", number)) / 1000
             return f"after {seconds:.2f} s", killed_after(seconds, line, env)

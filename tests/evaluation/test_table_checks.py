@@ -48,6 +48,7 @@ def changed(run: Path, name: str, change: Change, kind: pa.DataType | None = Non
         ("answer", lambda old: ["nowhere", *old[1:]], "without its right answer among the options"),
         ("option_scores", lambda old: [[0.0] * 8, *old[1:]], "option_scores of another number"),
         ("option_priors", lambda old: [[None] * 9, *old[1:]], "option_priors of another number"),
+        ("option_tokens", lambda old: [[0, *[2] * 8], *old[1:]], "an option of no tokens"),
     ],
 )
 def test_a_value_that_cannot_be_is_told(name: str, change: Change, says: str, tmp_path: Path) -> None:
@@ -55,6 +56,20 @@ def test_a_value_that_cannot_be_is_told(name: str, change: Change, says: str, tm
     with pytest.raises(InputError, match=says) as told:
         read_results(run)
     assert str(run / "results.parquet") in str(told.value)
+
+
+def test_a_text_that_is_none_is_told(tmp_path: Path) -> None:
+    def broken(old: list[Any]) -> list[Any]:
+        return [b"\xd7", *(text.encode() for text in old[1:])]
+
+    run = changed(tmp_path / "run", "raw", broken, pa.binary())
+    path = run / "results.parquet"
+    table = pq.read_table(path)
+    texts = table["raw"].combine_chunks().view(pa.string())  # as a damaged file has them: nobody looked
+    pq.write_table(table.set_column(table.column_names.index("raw"), "raw", texts), path)
+    reseal(run)
+    with pytest.raises(InputError, match=r"results.parquet` can't be read: .*[Uu][Tt][Ff]"):
+        read_results(run)
 
 
 def test_a_column_of_another_kind_is_told_unless_it_says_the_same(tmp_path: Path) -> None:

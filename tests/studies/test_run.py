@@ -1,5 +1,6 @@
 """A study from end to end on a small design: what it writes, what it does again, what it refuses."""
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from evensight.scenes import catalog
 from evensight.studies.figures import StudyResult
 from evensight.studies.folder import study_report
 from evensight.studies.plan import Condition, Source, Study
-from evensight.studies.run import check, claim, run_study
+from evensight.studies.run import check, claim, do, run_study
 
 MINI_TRAIN = """
 name: mini-train
@@ -249,3 +250,14 @@ def test_a_condition_without_its_photographs_is_said_and_left_out(
     (note,) = done.notes
     assert "real was skipped" in note
     assert "photos fetch coco-train --images --to data/coco" in note
+
+
+def test_a_disk_that_is_full_fails_a_part_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "results.parquet")
+
+    monkeypatch.setattr("evensight.studies.run.evaluate_subject", full)
+    monkeypatch.setattr("evensight.studies.run.finetune", full)
+    study = mini_study()
+    first, *_ = do(study, tmp_path, check(study))
+    assert (first.reason, first.trace) == ("No space left on device (`results.parquet`)", "")

@@ -41,6 +41,10 @@ def checked_table(table: pa.Table, expected: pa.Schema, grid: Grid, path: Path) 
     Raises:
         InputError: A column is missing or of another kind, or a value can't be.
     """
+    try:
+        table.validate(full=True)  # texts, too: Parquet keeps bytes that are none
+    except pa.ArrowException as error:
+        raise InputError(f"`{path}` can't be read: {one_line(error)}") from error
     missing = [name for name in expected.names if name not in table.column_names]
     if missing:
         raise InputError(f"`{path}` lacks the columns {', '.join(missing)}")
@@ -116,3 +120,7 @@ def _faults_of_options(table: pa.Table) -> Iterator[str]:
             one is not None and (len(one) != len(of) or None in one) for one, of in zip(values, options, strict=True)
         ):
             yield f"{name} of another number than there are options"
+            return
+    tokens = pc.list_flatten(table["option_tokens"])
+    if not pc.all(pc.greater(tokens, 0), min_count=0).as_py():
+        yield "an option of no tokens"
