@@ -1,11 +1,18 @@
 """The supervised tokens are the answer and its end, and training's prompt is evaluation's."""
 
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
 import pytest
 import torch
 from PIL import Image
 from tokenizers import AddedToken
 
 from evensight.annotations import AREAS
+from evensight.models import prompts
 from evensight.models.embedded import IMAGE_PX, PATCH_PX
 from evensight.models.loading import LoadedModel, load
 from evensight.models.prompts import IGNORED, Prompter
@@ -103,3 +110,45 @@ def test_an_answer_has_the_tokens_that_the_template_would_give_it(speaking: Prom
 
 def test_an_end_of_turn_that_is_special_without_a_name_ends_the_answer(speaking: Prompter) -> None:
     assert speaking.processor.tokenizer.convert_ids_to_tokens(speaking.end_id) == "<end_of_turn>"
+
+
+@pytest.fixture
+def _hasty() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_hasty")
+def test_a_batch_keeps_its_padding_while_another_thread_tokenizes(embedded: LoadedModel) -> None:
+    prompter = Prompter(embedded.processor, embedded.model.config.model_type)
+    images, texts = [Image.new("RGB", (8, 8))] * 2, ["where?", "where is the red star in the picture?"]
+    is_done = threading.Event()
+
+    def tokenize() -> None:
+        while not is_done.is_set():
+            prompter.answer_ids("top left")
+
+    other = threading.Thread(target=tokenize)
+    other.start()
+    try:
+        for _ in range(300):
+            assert prompter.encode(images, texts)["input_ids"].shape[0] == 2  # or its rows are of two lengths
+    finally:
+        is_done.set()
+        other.join()
+
+
+def test_a_forked_process_does_not_wait_for_a_thread_that_tokenized(embedded: LoadedModel) -> None:
+    prompter = Prompter(embedded.processor, embedded.model.config.model_type)
+    with prompts._turn.lock:
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(20)
+            worker = threading.Thread(target=prompter.answer_ids, args=("left",))  # not the one that held it
+            worker.start()
+            worker.join()
+            os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0

@@ -5,7 +5,9 @@ turn: the two can't drift apart, because the second is appended to the first. Pr
 answers on the right; labels stand on the answer and its end token, and nowhere else.
 """
 
+import os
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +26,24 @@ IGNORED = -100
 """The label of a token that the loss leaves out."""
 
 _PROBE = "evensight"
+
+
+class _Turn:
+    """Held while something is tokenized: whether a tokenizer pads is a state that all threads share.
+
+    One that doesn't pad would take the padding from another's batch.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+    def renew(self) -> None:
+        """Has a process that was forked while another thread tokenized not wait for that for ever."""
+        self.lock = threading.RLock()
+
+
+_turn = _Turn()
+os.register_at_fork(after_in_child=_turn.renew)
 
 
 @dataclass(frozen=True)
@@ -46,14 +66,15 @@ class Prompter:
     def encode(self, images: Sequence[Image.Image], texts: Sequence[str]) -> dict[str, Tensor]:
         """The prompts' tensors, `input_ids` and `attention_mask` `[example, token]`, padded on the left."""
         conversations = [_conversation(image, text) for image, text in zip(images, texts, strict=True)]
-        encoded = self.processor.apply_chat_template(
-            conversations,
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-            processor_kwargs={"padding": True},
-        )
+        with _turn.lock:
+            encoded = self.processor.apply_chat_template(
+                conversations,
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                processor_kwargs={"padding": True},
+            )
         return {key: value for key, value in encoded.items() if isinstance(value, Tensor) and key != "labels"}
 
     def encode_with_answers(
@@ -105,7 +126,8 @@ class Prompter:
         return len(self._ids(text))
 
     def _ids(self, text: str) -> list[int]:
-        return list(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+        with _turn.lock:
+            return list(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
 
     @cached_property
     def end_id(self) -> int:
