@@ -186,23 +186,9 @@ int open(const char *path, int how, ...)
     return openat(AT_FDCWD, path, how, mode);
 }
 
-int open64(const char *path, int how, ...)
-{
-    va_list more;
-    va_start(more, how);
-    mode_t mode = mode_of(how, more);
-    va_end(more);
-    return openat(AT_FDCWD, path, how, mode);
-}
-
-int openat64(int in, const char *path, int how, ...)
-{
-    va_list more;
-    va_start(more, how);
-    mode_t mode = mode_of(how, more);
-    va_end(more);
-    return openat(in, path, how, mode);
-}
+/* On a machine of 64 bits these are the same. */
+int open64(const char *path, int how, ...) __attribute__((alias("open")));
+int openat64(int in, const char *path, int how, ...) __attribute__((alias("openat")));
 
 static size_t at_most(int file, size_t n)
 {

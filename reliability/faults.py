@@ -17,22 +17,23 @@ bytes. Photographs bear no hash: where they are damaged the set may be another o
 """
 
 import argparse
-import hashlib
 import os
 import resource
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from commands import OUT, Bench, Command, commands, contents
+from commands import commands
 from evensight.progress import progress
 from evensight.randomness import below, shuffled
 from evensight.runs import write_json
-from tracing import Ended, at, by_strace, disturbing, killed_after, points, with_worker
+from stage import Stage
+from tracing import Ended, at, by_strace, disturbing, points, with_worker
 
 DISK = (
     ("write", "ENOSPC"),
@@ -123,55 +124,18 @@ class Verdicts:
 
 
 @dataclass
-class Trial:
-    """A command, its folder, and what it gives undisturbed."""
+class Disturbed(Stage):
+    """A command and how it ended under each kind of fault.
 
-    command: Command
-    bench: Bench
-    root: Path
-    seed: int
-    n_each: int
-    n_damages: int
-    expected: dict[str, str] = field(default_factory=dict)
+    Attributes:
+        n_each: How many calls of each kind fail.
+        n_damages: How many of the damages each file gets.
+        verdicts: How the trials of each kind ended.
+    """
+
+    n_each: int = 3
+    n_damages: int = len(DAMAGES)
     verdicts: dict[str, Verdicts] = field(default_factory=dict)
-
-    @property
-    def out(self) -> Path:
-        """Where the command writes."""
-        return self.root / "run"
-
-    @property
-    def cache(self) -> Path:
-        """Where it keeps what it may need again."""
-        return self.root / "cache"
-
-    @property
-    def writes(self) -> bool:
-        """Whether it writes at all."""
-        return any(OUT in word for word in self.command.words)
-
-    def run(self, **env: str) -> Ended:
-        """Runs the command to its end."""
-        return killed_after(3600.0, self.command.line(self.out), self.bench.environment(self.cache, **env))
-
-    def result(self, ended: Ended) -> dict[str, str]:
-        """What it wrote; what it printed where it writes nothing."""
-        if self.writes:
-            return contents(self.out) if self.out.exists() else {}
-        return {"stdout": hashlib.sha256(ended.stdout.encode()).hexdigest()}
-
-    def clear(self, *, cache: bool = True) -> None:
-        """Takes away what is in the command's folder, and its cache."""
-        for path in (self.out, *([self.cache] if cache else [])):
-            shutil.rmtree(path, ignore_errors=True)
-
-    def prepare(self) -> None:
-        """Runs the command undisturbed and keeps what it gives."""
-        self.root.mkdir(parents=True)
-        ended = self.run()
-        if ended.status != 0:
-            sys.exit(f"`{self.command.name}` undisturbed ended with {ended.status}: {ended.stderr[-500:]}")
-        self.expected = self.result(ended)
 
     def trials(self, kinds: Iterable[str]) -> Iterator[None]:
         """All trials of these kinds, one at each step."""
@@ -192,19 +156,18 @@ class Trial:
         if not self.writes:
             return
         self.clear()
-        line, env = self.command.line(self.out), self.bench.environment(self.cache)
         calls = sorted({call for call, _ in DISK})
-        found = [point for point in points(line, env, self.out, calls) if ".lock" not in point.path]
+        found = [point for point in points(self.line, self.env, self.out, calls) if ".lock" not in point.path]
         for call, error in DISK:
             of_kind = [point for point in found if point.call == call]
             for point in shuffled(of_kind, self.seed, f"{call} {error} of {self.command.name}")[: self.n_each]:
                 self.clear()
                 what = f"{error} at {call} {point.nth} of {point.path}"
-                ended = at(point, error, line, env, self.out)
+                ended = at(point, error, self.line, self.env, self.out)
                 if not ended.was_hit:
                     self.clear()
-                    ended = by_strace(point, error, line, env)
-                verdicts.take(what, ended, same=self.result(ended) == self.expected)
+                    ended = by_strace(point, error, self.line, self.env)
+                verdicts.take(what, ended, same=self._is_same(ended))
                 self._ends_well_again(what, verdicts)
                 yield
 
@@ -217,7 +180,7 @@ class Trial:
                     self.clear()
                     with damaged(file, name):
                         ended = self.run()
-                    same, what = self.result(ended) == self.expected, f"{file.relative_to(source.parent)} {name}"
+                    same, what = self._is_same(ended), f"{file.relative_to(source.parent)} {name}"
                     if ended.status == 0 and not same and not self.command.reads_hashed:
                         verdicts.other += 1
                     else:
@@ -229,13 +192,12 @@ class Trial:
         if not self.command.writes:
             return
         self.clear()
-        line, env = self.command.line(self.out), self.bench.environment(self.cache)
-        found = points(line, env, self.out, ("rename", "fsync"))
+        found = points(self.line, self.env, self.out, ("rename", "fsync"))
         kept = self.root / "left"
         for third in (1, 2):
             self.clear()
             point = found[third * len(found) // 3]
-            if not at(point, None, line, env, self.out).is_killed:
+            if not at(point, None, self.line, self.env, self.out).is_killed:
                 verdicts.faults.append(f"{point} was not reached again")
                 continue
             shutil.rmtree(kept, ignore_errors=True)
@@ -247,7 +209,7 @@ class Trial:
                     damage(self.out / file.relative_to(kept), name)
                     what = f"killed at {point.call} {point.nth}, {file.relative_to(kept)} {name}"
                     ended = self.run()
-                    verdicts.take(what, ended, same=self.result(ended) == self.expected)
+                    verdicts.take(what, ended, same=self._is_same(ended))
                     yield
         shutil.rmtree(kept, ignore_errors=True)
 
@@ -266,7 +228,7 @@ class Trial:
                 damage(self.cache / file.relative_to(kept), name)
                 ended = self.run()
                 what = f"cache {file.relative_to(kept)} {name}"
-                verdicts.take(what, ended, same=self.result(ended) == self.expected)
+                verdicts.take(what, ended, same=self._is_same(ended))
                 yield
         shutil.rmtree(kept)
 
@@ -279,7 +241,7 @@ class Trial:
                 self.clear()
                 with damaged(file, name):
                     ended = self.run()
-                verdicts.take(f"{file.name} {name}", ended, same=self.result(ended) == self.expected)
+                verdicts.take(f"{file.name} {name}", ended, same=self._is_same(ended))
                 yield
 
     def around(self, verdicts: Verdicts) -> Iterator[None]:
@@ -288,18 +250,17 @@ class Trial:
         for what, told in AROUND.items():
             self.clear()
             ended = self.run(LD_PRELOAD=library, **told)
-            verdicts.take(what, ended, same=self.result(ended) == self.expected)
+            verdicts.take(what, ended, same=self._is_same(ended))
             yield
         if not self.command.has_workers:
             return
-        line, env = self.command.line(self.out), self.bench.environment(self.cache)
         for what, does in WORKERS.items():
             self.clear()
-            had, ended = with_worker(does, line, env)
+            had, ended = with_worker(does, self.line, self.env)
             if not had:
                 verdicts.faults.append(f"{what}: there was no worker")
                 continue
-            verdicts.take(what, ended, same=self.result(ended) == self.expected, noise=True)  # the worker's own
+            verdicts.take(what, ended, same=self._is_same(ended), noise=True)  # the worker's own
             self._ends_well_again(what, verdicts)
             yield
 
@@ -319,9 +280,12 @@ class Trial:
             if of.n
         ]
 
+    def _is_same(self, ended: Ended) -> bool:
+        return self.result(ended) == self.expected
+
     def _ends_well_again(self, after: str, verdicts: Verdicts) -> None:
         ended = self.run()
-        if ended.status != 0 or self.result(ended) != self.expected:
+        if ended.status != 0 or not self._is_same(ended):
             verdicts.faults.append(f"{after}: another run doesn't end in the same bytes: {ended.stderr[-300:]}")
 
     def _drawn(self, file: Path) -> list[str]:
@@ -338,17 +302,15 @@ def damage(file: Path, name: str) -> None:
         file.write_bytes(change(file.read_bytes()))
 
 
-class damaged:  # noqa: N801
+@contextmanager
+def damaged(file: Path, name: str) -> Iterator[None]:
     """A file is damaged while the block runs."""
-
-    def __init__(self, file: Path, name: str) -> None:
-        self._file, self._name, self._content = file, name, file.read_bytes()
-
-    def __enter__(self) -> None:
-        damage(self._file, self._name)
-
-    def __exit__(self, *_: object) -> None:
-        self._file.write_bytes(self._content)
+    content = file.read_bytes()
+    damage(file, name)
+    try:
+        yield
+    finally:
+        file.write_bytes(content)
 
 
 def _kill(worker: int) -> None:
@@ -390,7 +352,9 @@ def main() -> None:
     with commands((given.out / "inputs").absolute()) as bench:
         for name in given.only or bench.by_name:
             root = given.out.absolute() / name.replace(" ", "-")
-            trial = Trial(bench.by_name[name], bench, root, given.seed, given.each, given.damages)
+            trial = Disturbed(
+                bench.by_name[name], bench, root, given.seed, n_each=given.each, n_damages=given.damages
+            )
             trial.prepare()
             with progress(f"faults of {name}", 0, "runs") as advance:
                 for _ in trial.trials(given.kinds):

@@ -11,18 +11,19 @@ started at once on one folder: the second says so in one line and stops.
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from commands import Bench, Command, commands, contents
+from commands import Bench, commands, contents
 from evensight.progress import progress
 from evensight.randomness import below, shuffled
 from evensight.runs import write_json
+from stage import Stage
 from tracing import Ended, Point, at, by_strace, can_hit, killed_after, points
 
 IN_A_ROW = 4
@@ -30,88 +31,58 @@ IN_A_ROW = 4
 
 
 @dataclass
-class Trial:
+class Killed(Stage):
     """A command and what its kills gave.
 
     Attributes:
-        command: The command.
-        bench: Where its inputs are.
-        root: Where its folders are.
-        seed: Draws points and instants.
+        points: The calls that can be hit, in a drawn order.
         kills: How many runs were killed.
         tried: How many were to be: a run that goes on may not come by a call again.
         ends: How many came to their end after kills.
         faults: What was not as it should be, a line each.
     """
 
-    command: Command
-    bench: Bench
-    root: Path
-    seed: int
+    points: list[Point] = field(default_factory=list)
     kills: int = 0
     tried: int = 0
     ends: int = 0
     faults: list[str] = field(default_factory=list)
-    points: list[Point] = field(default_factory=list)
-    expected: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
 
-    @property
-    def out(self) -> Path:
-        """Where the command writes; always the same, for a report tells it."""
-        return self.root / "run"
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The environment of its runs."""
-        return self.bench.environment(self.root / "cache")
-
-    def prepare(self) -> None:
-        """Runs the command undisturbed, then once more to list its calls."""
-        started = time.monotonic()
-        ended = killed_after(3600.0, self.command.line(self.out), self.env)
-        self.seconds = time.monotonic() - started
-        if ended.status != 0:
-            sys.exit(f"`{self.command.name}` undisturbed ended with {ended.status}: {ended.stderr[-500:]}")
-        self.expected = contents(self.out)
-        if can_hit():
-            self._clear()
-            found = points(self.command.line(self.out), self.env, self.out)
-            self._compare("traced")
-            self.points = list(shuffled(found, self.seed, f"points of {self.command.name}"))
+    def find_points(self) -> None:
+        """Runs the command once more to list its calls."""
+        self.clear()
+        found = points(self.line, self.env, self.out)
+        self._compare("traced")
+        self.points = shuffled(found, self.seed, f"points of {self.command.name}")
 
     def chain(self, n_kills: int) -> None:
         """Kills a run up to so many times, lets it end, and compares."""
-        line, env = self.command.line(self.out), self.env
-        self._clear()
+        self.clear()
         history: list[str] = []
         for _ in range(n_kills):
-            where, ended = self._kill(line, env, history)
+            where, ended = self._kill(is_first=not history)
             history.append(where)
-            if ended.status == 0:
-                break
             if not ended.is_killed:
-                self.faults.append(f"{where}: ended with {ended.status}: {ended.stderr.strip()[-300:]}")
-                return
+                break
             self.kills += 1
         else:
-            ended = killed_after(3600.0, line, env)
+            ended = self.run()
+        after = ", ".join(history)
         if ended.status != 0:
-            self.faults.append(f"{', '.join(history)}: then {ended.status}: {ended.stderr.strip()[-300:]}")
+            self.faults.append(f"{after}: ended with {ended.status}: {ended.stderr.strip()[-300:]}")
             return
         self.ends += 1
-        self._compare(", ".join(history))
+        self._compare(after)
 
     def two_at_once(self) -> None:
         """Starts two on one folder: the second is told, and the first ends as ever."""
-        self._clear()
-        line, env, nowhere = self.command.line(self.out), self.env, subprocess.DEVNULL
-        first = subprocess.Popen(line, env=env, stdout=nowhere, stderr=nowhere)
+        self.clear()
+        first = subprocess.Popen(self.line, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not (self.out / self.command.lock).exists() and first.poll() is None:
             time.sleep(0.001)
-        first.send_signal(19)  # SIGSTOP: it keeps its lock while the second starts
-        second = killed_after(600.0, line, env)
-        first.send_signal(18)
+        first.send_signal(signal.SIGSTOP)  # it keeps its lock while the second starts
+        second = self.run()
+        first.send_signal(signal.SIGCONT)
         if second.status <= 0 or "another evensight process" not in second.stderr or "Traceback" in second.stderr:
             self.faults.append(f"the second of two ended with {second.status}: {second.stderr.strip()[-300:]}")
         if first.wait() != 0:
@@ -128,21 +99,18 @@ class Trial:
             "faults": self.faults,
         }
 
-    def _clear(self) -> None:
-        for path in (self.out, self.root / "cache"):
-            shutil.rmtree(path, ignore_errors=True)
-
-    def _kill(self, line: Sequence[str], env: dict[str, str], history: Sequence[str]) -> tuple[str, Ended]:
+    def _kill(self, *, is_first: bool) -> tuple[str, Ended]:
+        """Runs the command to a drawn call or instant; where that was, and how it ended."""
         number = self.tried
         self.tried += 1
         if number % 3 == 2 or not self.points:
             seconds = self.seconds * (1 + below(1000, self.seed, f"instants of {self.command.name}", number)) / 1000
-            return f"after {seconds:.2f} s", killed_after(seconds, line, env)
+            return f"after {seconds:.2f} s", killed_after(seconds, self.line, self.env)
         point = self.points[number % len(self.points)]
-        ended = at(point, None, line, env, self.out)
-        if not (ended.was_hit or history):
-            self._clear()
-            ended = by_strace(point, None, line, env)
+        ended = at(point, None, self.line, self.env, self.out)
+        if is_first and not ended.was_hit:
+            self.clear()
+            ended = by_strace(point, None, self.line, self.env)
         return f"{point.call} {point.nth} of {point.path}", ended
 
     def _compare(self, after: str) -> None:
@@ -173,12 +141,12 @@ def main() -> None:
     sys.exit(any(row["faults"] for row in rows))
 
 
-def tried(bench: Bench, name: str, out: Path, n_kills: int, seed: int) -> Trial:
+def tried(bench: Bench, name: str, out: Path, n_kills: int, seed: int) -> Killed:
     """The trial of a command with so many kills."""
-    root = out / name.replace(" ", "-")
-    root.mkdir(parents=True, exist_ok=True)
-    trial = Trial(bench.by_name[name], bench, root, seed)
+    trial = Killed(bench.by_name[name], bench, out / name.replace(" ", "-"), seed)
     trial.prepare()
+    if can_hit():
+        trial.find_points()
     with progress(f"kills of {name}", n_kills, "kills") as advance:
         n_chains = 0
         while trial.kills < n_kills and n_chains < 3 * n_kills and len(trial.faults) < 5:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from typing_extensions import override
 
 from commands import Bench, Command, commands, contents
 from evensight.randomness import below
@@ -89,7 +90,8 @@ class Spoiled(Said):
 
     spoiling: Spoiling
 
-    def do_POST(self) -> None:  # noqa: N802
+    @override
+    def do_POST(self) -> None:
         """Answers a question, or spoils it."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         value = json.loads(body)
@@ -148,40 +150,22 @@ def at_a_server(
     """Asks a server that spoils requests all questions of a design; what came of it."""
     data, env = root / "set", bench.environment(root / "cache")
     words = [sys.executable, "-m", "evensight"]
-    made = ["generate", design, "--size", "64", "--out", str(data)]
-    subprocess.run([*words, *made], check=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _quiet([*words, "generate", design, "--size", "64", "--out", str(data)], env)
     ask = [*words, "evaluate", "--model", "said", "--data", str(data), "--in-flight", str(in_flight)]
-    faults: list[str] = []
     with spoiling(0.0, (0.0, 0.0)) as (url, _):
-        whole = [*ask, "--server", url, "--out", str(root / "undisturbed")]
-        subprocess.run(whole, check=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _quiet([*ask, "--server", url, "--out", str(root / "undisturbed")], env)
     with spoiling(share, delay_s) as (url, does):
         begun = time.monotonic()
-        run = subprocess.Popen(
-            [*ask, "--server", url, "--out", str(root / "run")],
-            env=env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        line = [*ask, "--server", url, "--out", str(root / "run")]
+        run = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         memory, stderr = _watched(run, min(1.0, delay_s[1] / 4))
         seconds = time.monotonic() - begun
     if run.returncode != 0:
         return {"faults": [f"ended with {run.returncode}: {stderr.decode()[-600:]}"]}
-    rows, expected = (_rows(root / name) for name in ("run", "undisturbed"))
-    n = pq.ParquetFile(root / "run" / "results.parquet").metadata.num_rows
-    doubled = sum(count - 1 for count in does.answered.values() if count > 1)
-    differ = sum(rows.get(key) != row for key, row in expected.items())
+    asked, expected = (_rows(root / name) for name in ("run", "undisturbed"))
+    rows = {row["id"]: row for row in asked}
     second, last = (statistics.mean(memory[len(memory) * k // 4 : len(memory) * (k + 1) // 4]) for k in (1, 3))
-    for name, count in {"lost": len(expected) - len(rows), "doubled": doubled, "rows that differ": differ}.items():
-        if count:
-            faults.append(f"{count} {name}")
-    if n != len(rows):
-        faults.append(f"{n - len(rows)} rows of one question")
-    if last > MOST_GROWTH * second:
-        faults.append(f"memory grew from {second:.0f} to {last:.0f} MB")
-    if does.most_at_once < in_flight:
-        faults.append(f"at most {does.most_at_once} requests were under way")
-    return {
+    found = {
         "questions": len(expected),
         "seconds": round(seconds),
         "requests": sum(does.asked.values()),
@@ -189,12 +173,21 @@ def at_a_server(
         "by fault": dict(sorted(does.faults.items())),
         "most at once": does.most_at_once,
         "lost": len(expected) - len(rows),
-        "doubled": doubled,
-        "rows that differ": differ,
+        "doubled": len(asked) - len(rows) + sum(count - 1 for count in does.answered.values()),
+        "rows that differ": sum(rows.get(row["id"]) != row for row in expected),
         "MB in the second quarter": round(second),
         "MB in the last quarter": round(last),
-        "faults": faults,
     }
+    faults = [f"{found[name]} {name}" for name in ("lost", "doubled", "rows that differ") if found[name]]
+    if last > MOST_GROWTH * second:
+        faults.append(f"memory grew from {second:.0f} to {last:.0f} MB")
+    if does.most_at_once < in_flight:
+        faults.append(f"at most {does.most_at_once} requests were under way")
+    return {**found, "faults": faults}
+
+
+def _quiet(line: list[str], env: dict[str, str]) -> None:
+    subprocess.run(line, check=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _watched(run: "subprocess.Popen[bytes]", every_s: float) -> tuple[list[float], bytes]:
@@ -210,8 +203,9 @@ def _watched(run: "subprocess.Popen[bytes]", every_s: float) -> tuple[list[float
     return memory, said[0]
 
 
-def _rows(run: Path) -> dict[str, Any]:
-    return {row["id"]: row for row in pq.ParquetFile(run / "results.parquet").read().to_pylist()}
+def _rows(run: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.ParquetFile(run / "results.parquet").read().to_pylist()
+    return rows
 
 
 def side_by_side(bench: Bench, root: Path, n_of: Mapping[str, int]) -> dict[str, Any]:
@@ -237,8 +231,7 @@ def side_by_side(bench: Bench, root: Path, n_of: Mapping[str, int]) -> dict[str,
 
 def _alone(bench: Bench, command: Command, root: Path) -> dict[str, str]:
     out = root / f"{command.name}-alone"
-    env = bench.environment(root / "cache-alone")
-    subprocess.run(command.line(out), check=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _quiet(command.line(out), bench.environment(root / "cache-alone"))
     return contents(out)
 
 

@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -226,27 +226,21 @@ def test_of(noticed: str | None) -> str:
     return "**none**" if noticed is None else f"`{noticed.split(' - ')[0].removeprefix('FAILED ').split('[')[0]}`"
 
 
+SECTIONS: Mapping[str, Callable[[Any], tuple[str, list[Goal]]]] = {
+    "kill*/kill.json": kills,
+    "faults*/faults.json": damages,
+    "fuzz*.jsonl": malformed,
+    "load/load.json": loads,
+    "steady/steady.json": steadiness,
+    "broken/broken.json": breaks,
+}
+"""What makes a section of what a trial left; rows of several files are put together."""
+
+
 def page(folder: Path, note: str) -> str:
     """The page, of what is there; what isn't is named."""
-    parts: list[tuple[str, list[Goal]]] = []
-    missing = []
-    for name, of in (("kill/kill.json", kills), ("load/load.json", loads), ("steady/steady.json", steadiness)):
-        if (folder / name).exists():
-            parts.append(of(json.loads((folder / name).read_text())))
-        else:
-            missing.append(name)
-    faults = [row for path in sorted(folder.glob("faults*/faults.json")) for row in json.loads(path.read_text())]
-    fuzzed = [json.loads(line) for line in _lines(folder / "fuzz.jsonl")]
-    broken = json.loads("\n".join(_lines(folder / "broken" / "broken.json")) or "[]")
-    for place, name, rows, of_rows in (
-        (1, "faults.json", faults, damages),
-        (2, "fuzz.jsonl", fuzzed, malformed),
-        (len(parts) + 2, "broken.json", broken, breaks),
-    ):
-        if rows:
-            parts.insert(place, of_rows(rows))
-        else:
-            missing.append(name)
+    found = {pattern: left(sorted(folder.glob(pattern))) for pattern in SECTIONS}
+    parts = [SECTIONS[pattern](content) for pattern, content in found.items() if content]
     goals = [goal for _, of_part in parts for goal in of_part]
     n_lines = sum("`tests/" in line for line in SECURITY.read_text().splitlines() if line.startswith("| "))
     goals.append(
@@ -256,20 +250,27 @@ def page(folder: Path, note: str) -> str:
     head = HEAD.format(
         versions=f"python {platform.python_version()}, {packages}", cores=os.cpu_count(), system=platform.system()
     )
-    left = f"\nNot measured: {', '.join(missing)}.\n" if missing else ""
+    missing = [pattern for pattern, content in found.items() if not content]
+    unmeasured = f"Not measured: {', '.join(missing)}.\n" if missing else ""
     verdicts = table(("goal", "found", ""), [goal.row() for goal in goals])
     hostile = (
         "## Hostile (docs/security.md)\n\nMarkup, control characters, paths that climb, bombs, pickles, code, "
-        "servers that lie: "
-        "[what is trusted and what isn't](security.md), with a test behind every line."
+        "servers that lie: [what is trusted and what isn't](security.md), with a test behind every line."
     )
-    return "\n".join(
-        [head, note, left, "## Goals\n", verdicts, "", *(f"{text}\n" for text, _ in parts), hostile, "", FIXED]
-    )
+    texts = [f"{text}\n" for text, _ in parts]
+    return "\n".join([head, note, unmeasured, "## Goals\n", verdicts, "", *texts, hostile, "", FIXED])
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
+def left(files: Sequence[Path]) -> Any:
+    """What trials left: one object, or the rows of all files; nothing where there is none."""
+    rows: list[Any] = []
+    for file in files:
+        text = file.read_text()
+        found = [json.loads(line) for line in text.splitlines()] if file.suffix == ".jsonl" else json.loads(text)
+        if isinstance(found, dict):
+            return found
+        rows += found
+    return rows
 
 
 def main() -> None:

@@ -126,7 +126,7 @@ def at(point: Point, error: str | None, line: Sequence[str], env: Mapping[str, s
     mark.unlink(missing_ok=True)
     told = {"HIT_CALL": point.call, "HIT_NTH": str(point.nth_below), "HIT_FOLDER": str(folder), "HIT_MARK": str(mark)}
     told["HIT_ERRNO"] = str(getattr(errno, error) if error else 0)
-    ended = killed_after(_LONG_S, line, {**env, **told, "LD_PRELOAD": str(library)})
+    ended = ran(line, {**env, **told, "LD_PRELOAD": str(library)})
     return replace(ended, was_hit=mark.exists())
 
 
@@ -135,7 +135,12 @@ def by_strace(point: Point, error: str | None, line: Sequence[str], env: Mapping
     inject = f"inject={point.call}:{f'error={error}' if error else 'signal=KILL'}:when={point.nth}"
     # without --seccomp-bpf, with which strace 6.1 doesn't count the calls for `when`
     words = [needs_strace(), "-f", "-qq", "-o", "/dev/null", "-e", f"trace={point.call}"]
-    return killed_after(_LONG_S, [*words, "-e", inject, *line], env)
+    return ran([*words, "-e", inject, *line], env)
+
+
+def ran(line: Sequence[str], env: Mapping[str, str]) -> Ended:
+    """Runs the command to its end; one that hangs is killed in the end, too."""
+    return killed_after(_LONG_S, line, env)
 
 
 def killed_after(seconds: float, line: Sequence[str], env: Mapping[str, str]) -> Ended:

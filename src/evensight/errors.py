@@ -19,6 +19,12 @@ class InputError(ValueError):
         super().__init__(printable(message))
 
 
+def told_by_system(error: OSError) -> str:
+    """What the system says of a file or a disk, with the file where it names one."""
+    where = f" (`{error.filename}`)" if error.filename else ""
+    return f"{error.strerror or error}{where}"
+
+
 def is_lack_of_memory(error: BaseException) -> bool:
     """Whether a computer's or a device's memory is too small; on a CPU torch has no class of its own for that."""
     words = ("out of memory", "can't allocate memory", "not enough memory", "can't start new thread")

@@ -186,6 +186,28 @@ def test_a_full_disk_is_one_line_and_leaves_no_set(
     assert not (tmp_path / "set" / "manifest.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (MemoryError(), "memory is too small (`MemoryError`)"),
+        (RuntimeError("Caught it.\nDefaultCPUAllocator: can't allocate memory"), "can't allocate memory"),
+        (RuntimeError("shapes differ"), None),
+    ],
+)
+def test_a_lack_of_memory_is_one_line_and_a_bug_is_none(
+    error: Exception, says: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fails)
+    with pytest.raises(SystemExit if says else RuntimeError):
+        cli.main()
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == (1 if says else 0)
+    assert (says or "") in printed
+
+
 def test_audit_exits_with_one_when_the_claim_is_broken(stored: Path, tmp_path: Path) -> None:
     import shutil
 

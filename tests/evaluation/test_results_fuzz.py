@@ -1,7 +1,6 @@
 """Arbitrary trouble in evaluations' tables and manifests: figures that add up, or one line that names the file."""
 
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from evensight.evaluation.results import Results, read_results
 from evensight.evaluation.summary import summarise
 from evensight.models.answering import Answer
 from evensight.runs import RunFolder, RunManifest, hash_file, hash_files, hash_json
-from fuzzing import cases, check_line, n_cases, tell_seen
+from fuzzing import cases, check_line, fresh, n_cases, tell_seen
 from made_photos import Listed
 from made_runs import center_only, examples, half, write_run
 from troubled_trees import ODD, Draw, damaged, troubled_tree
@@ -96,16 +95,14 @@ def test_no_trouble_is_unexpected(sound: Results, tmp_path: Path) -> None:
     @given(st.data())
     def look(data: st.DataObject) -> None:
         run = tmp_path / "run"
-        (run / "controls").mkdir(parents=True)
-        try:
+        with fresh(run):
+            (run / "controls").mkdir()
             for name, table in tables.items():
                 write(data.draw(troubled_table(table)), table, run / name)
                 (run / name).write_bytes(data.draw(damaged((run / name).read_bytes(), one_in=12)))
             said = data.draw(troubled_tree(facts, VALUES, most=2)) if data.draw(st.booleans()) else facts
             seal(run, said)
             seen.update([use(run)])
-        finally:
-            shutil.rmtree(run)
 
     look()
     tell_seen("tables of results", seen, "used", "refused")
@@ -127,8 +124,8 @@ def test_no_trouble_in_an_unfinished_run_is_unexpected(sound: Results, tmp_path:
     @cases(20)
     @given(st.data())
     def look(data: st.DataObject) -> None:
-        (run / PARTS).mkdir(parents=True)
-        try:
+        with fresh(run):
+            (run / PARTS).mkdir()
             lines = data.draw(troubled_tree(written, VALUES, most=2))
             begins = data.draw(troubled_tree(json.loads(begun["begun.json"]), VALUES, most=1))
             content = {
@@ -141,8 +138,6 @@ def test_no_trouble_in_an_unfinished_run_is_unexpected(sound: Results, tmp_path:
             for name in ("begun.json", "questions.parquet"):  # as if its trouble were what was written
                 seal_part(run / PARTS / name)
             seen.update([use(run, partial=True)])
-        finally:
-            shutil.rmtree(run)
 
     look()
     tell_seen("evaluations under way", seen, "used", "refused")

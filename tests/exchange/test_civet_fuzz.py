@@ -1,7 +1,6 @@
 """Arbitrary trouble in CIVET folders: each question is used or counted under a reason, or the folder is refused."""
 
 import json
-import shutil
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +14,7 @@ from PIL import Image
 from evensight.annotations import AREAS
 from evensight.errors import InputError
 from evensight.exchange.civet import CivetExamples
-from fuzzing import cases, check_line, n_cases, tell
+from fuzzing import cases, check_line, fresh, n_cases, tell
 from troubled_trees import damaged, troubled_tree
 
 SIDE_PX = 75  # 9 windows of 8 pixels, and a margin of 2
@@ -60,8 +59,8 @@ def test_no_trouble_is_unexpected(tmp_path: Path) -> None:
     @given(st.data())
     def look(data: st.DataObject) -> None:
         folder = tmp_path / "civet"
-        (folder / "images").mkdir(parents=True)
-        try:
+        with fresh(folder):
+            (folder / "images").mkdir()
             for name, tree in (("repr.json", WORLDS), ("questions.json", QUESTIONS)):
                 text = json.dumps(data.draw(troubled_tree(tree)))
                 (folder / name).write_bytes(data.draw(damaged(text.encode(), one_in=12)))
@@ -69,8 +68,6 @@ def test_no_trouble_is_unexpected(tmp_path: Path) -> None:
                 (folder / "images" / name).write_bytes(data.draw(damaged(content, one_in=12)))
             came = use(folder)
             seen.update(came | Counter({"looks": 1, "accepted": 0 if came["refused"] else 1}))
-        finally:
-            shutil.rmtree(folder)
 
     look()
     tell("CIVET's folders", seen["accepted"], seen["refused"], seen["looks"])

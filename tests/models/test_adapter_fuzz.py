@@ -2,7 +2,6 @@
 
 import copy
 import json
-import shutil
 import struct
 from collections import Counter
 from pathlib import Path
@@ -16,7 +15,7 @@ from safetensors.torch import load_file, save
 from evensight.errors import InputError
 from evensight.models import loading
 from evensight.models.loading import LoadedModel, adapter_folder
-from fuzzing import cases, check_line, n_cases, tell_seen
+from fuzzing import cases, check_line, fresh, n_cases, tell_seen
 from troubled_trees import ODD, Draw, damaged, troubled_tree
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -63,8 +62,7 @@ def test_no_trouble_in_an_adapter_is_unexpected(embedded: LoadedModel, tmp_path:
     @cases(25)
     @given(st.data())
     def look(data: st.DataObject) -> None:
-        folder.mkdir()
-        try:
+        with fresh(folder):
             said = data.draw(troubled_tree(config, VALUES, most=2)) if data.draw(st.booleans()) else config
             text = json.dumps(said).encode("utf-8", "surrogatepass")
             (folder / CONFIG).write_bytes(data.draw(damaged(text, one_in=8)))
@@ -72,8 +70,6 @@ def test_no_trouble_in_an_adapter_is_unexpected(embedded: LoadedModel, tmp_path:
             if data.draw(st.integers(1, 20)) == 1:
                 (folder / data.draw(st.sampled_from((CONFIG, WEIGHTS)))).unlink()
             seen.update([use(embedded, folder)])
-        finally:
-            shutil.rmtree(folder)
 
     look()
     tell_seen("adapters", seen, "used", "refused")

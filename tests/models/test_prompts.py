@@ -143,7 +143,7 @@ def test_a_batch_keeps_its_padding_while_another_thread_tokenizes(embedded: Load
 
 def test_a_forked_process_does_not_wait_for_a_thread_that_tokenized(embedded: LoadedModel) -> None:
     prompter = Prompter(embedded.processor, embedded.model.config.model_type)
-    with prompts._turn.lock:
+    with prompts._tokenizing.lock:
         pid = os.fork()
         if pid == 0:
             signal.alarm(20)

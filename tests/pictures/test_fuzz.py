@@ -66,7 +66,8 @@ def test_no_trouble_in_a_picture_is_unexpected() -> None:
             check_line(error, HERE)
             seen["refused"] += 1
         else:
-            assert image.mode == "RGB" and np.asarray(image).shape == (*image.size[::-1], 3)  # noqa: PT018
+            assert image.mode == "RGB"
+            assert np.asarray(image).shape == (*image.size[::-1], 3)
             seen["decoded"] += 1
 
     look()

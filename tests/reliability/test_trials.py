@@ -1,7 +1,11 @@
 """The trials in a short form: kills, faults, load; the long ones' figures stand in docs/reliability.md."""
 
 import importlib
+import json
+import os
 import re
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +30,45 @@ def bench(trials: Any, tmp_path: Path) -> Iterator[Any]:
         yield made
 
 
+def needs_to_hit(trials: Any) -> None:
+    """Skips a test where strace or a compiler isn't installed; in CI they have to be."""
+    if not trials("tracing").can_hit():
+        (pytest.fail if "CI" in os.environ else pytest.skip)("strace or cc is not installed: no call can be hit")
+
+
+READS = "import os; print(len(os.read(os.open({file!r}, os.O_RDONLY), 100)))"
+DATES = "import time; a, b = time.time(), time.time(); print(round(abs(a - b)), round(a))"
+KEEPS = "import os; f = os.open({file!r}, os.O_RDWR); os.fsync(f); os.fsync(f)"
+
+
+def test_what_disturbs_does(trials: Any, tmp_path: Path) -> None:
+    needs_to_hit(trials)
+    tracing = trials("tracing")
+    file, now = tmp_path / "run" / "file", time.time()
+    file.parent.mkdir()
+    file.write_bytes(bytes(100))
+    library = str(tracing.disturbing(tmp_path))
+
+    def said(script: str, **env: str) -> list[int]:
+        line = [sys.executable, "-c", script.format(file=str(file))]
+        return [int(word) for word in tracing.ran(line, {"LD_PRELOAD": library, **env}).stdout.split()]
+
+    assert said(READS) == [100]
+    assert said(READS, SHORT_READS="7") == [7]
+    assert said(DATES, CLOCK_BACK_S="3600")[0] == 3600
+    apart, date = said(DATES, CLOCK_AHEAD_S="864000")
+    assert (apart, round((date - now) / 86_400)) == (0, 10)
+    line = [sys.executable, "-c", KEEPS.format(file=str(file))]
+    found = [tracing.Point("fsync", k, k, "/file") for k in (1, 2, 3)]
+    ends = [tracing.at(point, "EIO", line, {}, file.parent) for point in found]
+    assert [(end.was_hit, end.status, "Input/output error" in end.stderr) for end in ends] == [
+        (True, 1, True),
+        (True, 1, True),
+        (False, 0, False),
+    ]
+    assert tracing.at(found[1], None, line, {}, file.parent).is_killed
+
+
 def test_a_command_that_is_killed_ends_in_the_same_bytes(trials: Any, bench: Any, tmp_path: Path) -> None:
     row = trials("kill").tried(bench, "generate", tmp_path, 4, 0).row()
     assert row["faults"] == []
@@ -34,9 +77,8 @@ def test_a_command_that_is_killed_ends_in_the_same_bytes(trials: Any, bench: Any
 
 
 def test_what_a_kill_left_is_damaged_and_what_is_around_disturbed(trials: Any, bench: Any, tmp_path: Path) -> None:
-    if not trials("tracing").can_hit():
-        pytest.skip("strace or cc is not installed: calls to the kernel can't be found and hit")
-    trial = trials("faults").Trial(bench.by_name["generate"], bench, tmp_path / "trial", 0, 1, 1)
+    needs_to_hit(trials)
+    trial = trials("faults").Disturbed(bench.by_name["generate"], bench, tmp_path / "trial", 0, n_damages=1)
     trial.prepare()
     n = sum(1 for _ in trial.trials(["left behind", "around"]))
     rows = trial.rows()
@@ -63,6 +105,26 @@ def test_every_line_that_is_broken_on_purpose_is_there_once(trials: Any) -> None
     for one in broken.BREAKS:
         assert (ROOT / "src" / "evensight" / one.file).read_text().count(one.old) == 1, one.name
         assert all((ROOT / "tests" / name).exists() for name in one.tests), one.name
+
+
+def test_the_page_names_what_was_missed_and_what_was_not_measured(trials: Any, tmp_path: Path) -> None:
+    page = trials("page").page
+    killed = {"command": "generate", "calls": 83, "kills": 250, "ends": 70, "faults": []}
+    (tmp_path / "kill").mkdir()
+    (tmp_path / "kill" / "kill.json").write_text(json.dumps([killed]))
+    good = page(tmp_path, "")
+    assert "| 200 kills or more | 250 | reached |" in good
+    assert "**missed**" not in good
+    assert "Not measured: faults*/faults.json, fuzz*.jsonl, load/load.json" in good
+    (tmp_path / "kill" / "kill.json").write_text(json.dumps([killed | {"faults": ["after 1 s: differs in a"]}]))
+    (tmp_path / "faults").mkdir()
+    counts = {"command": "score", "kind": "inputs", "trials": 2, "right": 0, "told": 1, "other": 0}
+    silent = counts | {"faults": ["a with a bit flipped: ended well with other bytes"]}
+    (tmp_path / "faults" / "faults.json").write_text(json.dumps([silent]))
+    (tmp_path / "fuzz.jsonl").write_text(json.dumps({"what": "a", "n": 9_999, "accepted": 1, "refused": 9_997}))
+    bad = page(tmp_path, "")
+    for goal in ("100 % | 1 otherwise", "corruptions: 0 | 1", "line: 0 | 1", "each | 9,999 at least", "all | not so"):
+        assert f"{goal} | **missed** |" in bad, goal
 
 
 def test_the_page_is_of_the_trials_commands() -> None:

@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -14,6 +16,16 @@ def check_line(error: Exception, file: Path | None = None) -> None:
     """Checks that a refusal is one line that can be printed, and names the file."""
     assert str(error).isprintable(), str(error)
     assert file is None or str(file) in str(error), str(error)
+
+
+@contextmanager
+def fresh(folder: Path) -> Iterator[Path]:
+    """A folder that is there, and empty, while the block runs."""
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def n_cases(short: int) -> int:

@@ -31,7 +31,8 @@ def starve(_: Any) -> Any:
 
 def load(collate: Callable[[Any], Any]) -> None:
     """Loads what never comes."""
-    loader: Any = DataLoader(range(2), collate_fn=collate, num_workers=1)  # type: ignore[arg-type]
+    numbers: Any = range(2)
+    loader: Any = DataLoader(numbers, collate_fn=collate, num_workers=1)
     with loading_explained():
         list(impatient(loader))
 

@@ -25,7 +25,7 @@ from evensight.cli.probe import probe
 from evensight.cli.report import report
 from evensight.cli.score import score
 from evensight.cli.study import study
-from evensight.errors import InputError, is_lack_of_memory, printable
+from evensight.errors import InputError, is_lack_of_memory, printable, told_by_system
 from evensight.models.processes import leave
 
 app = typer.Typer(
@@ -63,8 +63,7 @@ def main() -> None:
     except InputError as error:
         _fail(str(error))
     except OSError as error:
-        where = f" (`{error.filename}`)" if error.filename else ""
-        _fail(f"{error.strerror or error}{where}: free some space or check the path, then run the command again")
+        _fail(f"{told_by_system(error)}: free some space or check the path, then run the command again")
     except (MemoryError, RuntimeError) as error:
         if not is_lack_of_memory(error):
             raise

@@ -15,11 +15,11 @@ from evensight.models.embedded import EMBEDDED, EMBEDDED_FOLDER
 from evensight.models.hub import HubId, hub_id, pinned
 from evensight.runs import MANIFEST_NAME, RunFolder, RunManifest, hash_files, hash_json, read_json
 
-MADE_FOLDERS = ("adapter", "model")
+_MADE_FOLDERS = ("adapter", "model")
 """Where a fine-tuning run leaves what it made."""
 PRETRAINING = "pretraining"
 """The kind of run that trains the embedded model; its folder is the model's."""
-_MAKERS = ("finetune", PRETRAINING)
+FINETUNE = "finetune"
 
 
 def model_source(name: str) -> str:
@@ -90,7 +90,7 @@ def _hash_made(folder: Path) -> str:
     """The hash of a folder's files, which are as the run that made them sealed them, if a run says so."""
     for run in map(RunFolder, _runs_of(folder)):
         kind = _kind_of_run(run.path)
-        if kind in _MAKERS:
+        if kind in (FINETUNE, PRETRAINING):
             try:
                 _check_made(run, kind, folder, _stats(folder))
             except InputError as error:
@@ -102,7 +102,7 @@ def _hash_made(folder: Path) -> str:
 
 def _runs_of(folder: Path) -> tuple[Path, ...]:
     """Where the manifest of the run may be that made a model or an adapter."""
-    return (folder, folder.parent) if folder.name in MADE_FOLDERS else (folder,)
+    return (folder, folder.parent) if folder.name in _MADE_FOLDERS else (folder,)
 
 
 def _kind_of_run(folder: Path) -> str | None:
@@ -188,9 +188,8 @@ def _training_of_model(name: str) -> RunManifest | None:
 def _training_of(folder: Path) -> RunManifest | None:
     """The manifest of the fine-tuning run that left a folder; None if it isn't known."""
     for run in _runs_of(folder):
-        path = run / MANIFEST_NAME
-        if path.is_file() and read_json(path, "manifest").get("kind") == "finetune":
-            return RunFolder(run).manifest("finetune")
+        if _kind_of_run(run) == FINETUNE:
+            return RunFolder(run).manifest(FINETUNE)
     return None
 
 

@@ -28,7 +28,7 @@ IGNORED = -100
 _PROBE = "evensight"
 
 
-class _Turn:
+class _Tokenizing:
     """Held while something is tokenized: whether a tokenizer pads is a state that all threads share.
 
     One that doesn't pad would take the padding from another's batch.
@@ -42,8 +42,8 @@ class _Turn:
         self.lock = threading.RLock()
 
 
-_turn = _Turn()
-os.register_at_fork(after_in_child=_turn.renew)
+_tokenizing = _Tokenizing()
+os.register_at_fork(after_in_child=_tokenizing.renew)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Prompter:
     def encode(self, images: Sequence[Image.Image], texts: Sequence[str]) -> dict[str, Tensor]:
         """The prompts' tensors, `input_ids` and `attention_mask` `[example, token]`, padded on the left."""
         conversations = [_conversation(image, text) for image, text in zip(images, texts, strict=True)]
-        with _turn.lock:
+        with _tokenizing.lock:
             encoded = self.processor.apply_chat_template(
                 conversations,
                 add_generation_prompt=True,
@@ -126,7 +126,7 @@ class Prompter:
         return len(self._ids(text))
 
     def _ids(self, text: str) -> list[int]:
-        with _turn.lock:
+        with _tokenizing.lock:
             return list(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
 
     @cached_property

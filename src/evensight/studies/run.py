@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from evensight.datasets.examples import ExampleSet
-from evensight.errors import InputError
+from evensight.errors import InputError, told_by_system
 from evensight.evaluation.ask import Allowed, evaluate_subject
 from evensight.models.answering import Way
 from evensight.models.subjects import model_here
 from evensight.progress import say
-from evensight.runs import RunFolder, is_half_written, one_line, read_json, write_json
+from evensight.runs import RunFolder, is_half_written, read_json, write_json
 from evensight.settings import checked
 from evensight.studies.durations import measured
 from evensight.studies.figures import StudyResult, write_figures
@@ -152,8 +152,7 @@ class _Doing:
             self._failed(Failure(part, str(error)))
             return False
         except OSError as error:  # a full disk, say, which isn't ours to mend
-            where = f" (`{error.filename}`)" if error.filename else ""
-            self._failed(Failure(part, f"{error.strerror or one_line(error)}{where}"))
+            self._failed(Failure(part, told_by_system(error)))
             return False
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
