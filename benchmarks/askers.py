@@ -5,16 +5,14 @@ answers so far are written as JSON. Plain `generate` has large batches and write
 `evensight evaluate`, with its journal, table, figures and pictures.
 """
 
-import gc
 import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,10 +25,10 @@ from evensight.evaluation import ask, written
 from evensight.evaluation.ask import evaluate_subject
 from evensight.evaluation.journal import Journal
 from evensight.models import asked_here, continued
-from evensight.models.answering import BOTH, GENERATION, MAX_NEW_TOKENS, OPTIONS, Way
+from evensight.models.answering import BOTH, GENERATION, OPTIONS, Way
 from evensight.models.asked_here import Here, ModelHere
 from evensight.models.continued import on_device, read_prompts
-from evensight.models.loading import LoadedModel, quiet_transformers
+from evensight.models.loading import LoadedModel
 from evensight.models.predict import Predictor
 from evensight.models.prompts import Prompter
 from evensight.models.scoring import Scorer
@@ -102,13 +100,13 @@ def job(way: str, folder: str, n: int) -> dict[str, Any]:
 
 def _way(way: str, elsewhere: dict[str, float]) -> Callable[[Work, int], float | None]:
     no_last = SimpleNamespace(on=lambda _: nullcontext(SimpleNamespace(keeping=nullcontext)))
-    ours = partial(_ours, elsewhere=elsewhere)
+    ours = partial(our_run, elsewhere=elsewhere)
     alone = Way(OPTIONS, priors=False)
     ways: dict[str, Callable[[Work, int], float | None]] = {
         READ: _read,
-        GROUP_2: partial(_group, size=2),
-        GROUP_4: partial(_group, size=4),
-        PLAIN: partial(_group, size=BATCH, writes_each=False),
+        GROUP_2: partial(group_run, size=2),
+        GROUP_4: partial(group_run, size=4),
+        PLAIN: partial(group_run, size=BATCH, writes_each=False),
         NINE: _nine,
         WORDS: partial(ours, way=Way(GENERATION)),
         SCORES: partial(ours, way=alone),
@@ -133,7 +131,7 @@ def _read(work: Work, n: int) -> None:
         read_prompts(work.loaded.model, on_device(work.loaded.model, prompter.encode(images, texts)))
 
 
-def _group(work: Work, n: int, *, size: int, writes_each: bool = True) -> float:
+def group_run(work: Work, n: int, *, size: int, writes_each: bool = True) -> float:
     """Generates, and writes all answers so far as JSON after each batch, or once; gives the share of right ones."""
     asked = Predictor(work.loaded, steps_itself=False)
     answers: list[dict[str, Any]] = []
@@ -168,7 +166,7 @@ def _nine(work: Work, n: int) -> float:
     return n_correct / n
 
 
-def _ours(work: Work, n: int, way: Way, elsewhere: dict[str, float], changed: Sequence[Any] = ()) -> float:
+def our_run(work: Work, n: int, way: Way, elsewhere: dict[str, float], changed: Sequence[Any] = ()) -> float:
     """A whole run with a model that has been loaded; gives the share of right ones."""
     assert n == len(work.examples)  # noqa: S101
     with ExitStack() as stack:
@@ -196,77 +194,3 @@ def _count(stack: ExitStack, elsewhere: dict[str, float], name: str, owner: Any,
             elsewhere[name] = elsewhere.get(name, 0.0) + time.thread_time() - begun
 
     stack.enter_context(patch.object(owner, function, counted))
-
-
-# On a GPU
-
-
-def gpu_job(model: str, examples: ExampleSet, batch_size: int, n_batches: int) -> Iterator[dict[str, Any]]:
-    """All ways of asking one model with random weights, by turns, in this process.
-
-    An end is not to come before the 15th token: so long an answer may get, and random weights end anywhere.
-    """
-    texts = [examples[k].question.text for k in range(batch_size)]
-    loaded = made(model, texts)
-    prompter = Prompter(loaded.processor, loaded.model.config.model_type)
-    images = [examples.image(k) for k in range(batch_size)]
-    options = [examples[k].question.options for k in range(batch_size)]
-    encoded = prompter.encode(images, texts)
-    trees, rows = Scorer(loaded), Scorer(loaded, shares_beginnings=False)
-    words = Predictor(loaded)
-
-    def generated() -> None:
-        loaded.model.generate(
-            **on_device(loaded.model, encoded),
-            do_sample=False,
-            max_new_tokens=MAX_NEW_TOKENS,
-            min_new_tokens=MAX_NEW_TOKENS,
-            pad_token_id=prompter.pad_id,
-        )
-
-    def ours(scorer: Scorer | None, *, says: bool) -> None:
-        inputs = on_device(loaded.model, encoded)
-        prompts = continued.read_prompts(loaded.model, inputs)
-        if prompts is None:
-            raise RuntimeError("the model keeps no cache that can be continued")
-        if scorer is not None:
-            scorer.behind(prompts, options)
-        if says:
-            words.behind(inputs, prompts)
-
-    ways: dict[str, Callable[[], None]] = {
-        "plain generate, 15 tokens": generated,
-        "evensight, words, up to 15 tokens": partial(ours, None, says=True),
-        "evensight, options": partial(ours, trees, says=False),
-        "evensight, options, a row for each option": partial(ours, rows, says=False),
-        "evensight, words and options": partial(ours, trees, says=True),
-    }
-    yield {"exact": trees.trees_are_exact}
-    for name, way in ways.items():
-        yield {"way": name, **_timed(way, batch_size, n_batches)}
-
-
-def _timed(way: Callable[[], None], batch_size: int, n_batches: int) -> dict[str, Any]:
-    has_gpu = torch.cuda.is_available()
-    gc.collect()
-    with quiet_transformers(), torch.inference_mode():
-        try:
-            way()
-            if has_gpu:
-                torch.cuda.empty_cache()
-                torch.cuda.reset_peak_memory_stats()
-            marks = [_now()]
-            for _ in range(n_batches):
-                way()
-                marks.append(_now())
-        except torch.OutOfMemoryError:
-            return {"fault": "out of memory"}
-    peak = {"peak_gb": torch.cuda.max_memory_allocated() / 1e9} if has_gpu else {}
-    seconds = sorted(after - before for before, after in pairwise(marks))
-    return {"questions_a_second": batch_size / seconds[len(seconds) // 2], "seconds": seconds, **peak}
-
-
-def _now() -> float:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()

@@ -151,8 +151,7 @@ def flips(loaded: LoadedModel, family: str, n: int, *, in_16_bits: bool = False)
     some = range(0, len(examples), len(examples) // n)[:n]
     images, texts = [examples.image(k) for k in some], [examples[k].question.text for k in some]
     options = [examples[k].question.options for k in some]
-    if in_16_bits:
-        loaded.model.to(torch.bfloat16)
+    loaded.model.to(torch.bfloat16 if in_16_bits else torch.float32)
     predictor, scorer = Predictor(loaded), Scorer(loaded)
 
     def ask(size: int) -> tuple[list[str], list[list[float]]]:
@@ -191,19 +190,29 @@ def all_flips(root: Path, n: int) -> list[dict[str, Any]]:
     return rows
 
 
+def machine() -> dict[str, str]:
+    """What the flips were counted with."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return {"torch": torch.__version__, "device": device}
+
+
 def main() -> None:
     """Runs all, prints it and ends with 1 where a number moved that must not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=144, help="for the flips")
     parser.add_argument("--out", type=Path, required=True, help="a folder for the runs and steady.json")
+    parser.add_argument("--only-flips", action="store_true", help="no study; on a GPU, if there is one")
     given = parser.parse_args()
     shutil.rmtree(given.out, ignore_errors=True)
     out = given.out.absolute()
+    if given.only_flips:
+        write_json(out / "flips.json", {"flips": all_flips(out / "tiny", given.questions), **machine()})
+        return
     with commands(out / "inputs", are_few=True) as bench, progress("a study, again and again", 0, "runs"):
         rows = [*studied(bench, out), stored_in_parts(bench, out)]
     for row in rows:
         print(row, flush=True)
-    found = {"study": rows, "flips": all_flips(out / "tiny", given.questions), "torch": torch.__version__}
+    found = {"study": rows, "flips": all_flips(out / "tiny", given.questions), **machine()}
     write_json(out / "steady.json", found)
     sys.exit(any(row["faults"] for row in rows))
 

@@ -4,6 +4,7 @@ import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,3 +128,23 @@ def test_what_goes_elsewhere_in_a_run_is_counted(asked: Any, tmp_path: Path) -> 
     store(Part(SceneExamples(design("civet-test"), 112, 0), range(9), {}), tmp_path / "set")
     row = asked.job(asked.SCORES, str(tmp_path / "set"), 9)
     assert all(row[name] > 0 for name in ("journal", "parsing", "statistics")), row
+
+
+def test_all_ways_of_asking_on_a_gpu_are_rows_of_its_page(asked: Any) -> None:
+    evaluation = importlib.import_module("evaluation")
+    examples = SceneExamples(design("civet-test"), 112, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gpu_askers.BATCH", 4)
+        found = list(evaluation.gpu_job(evaluation.SMALL_QWEN, examples, 1, 16))
+    by_way = {row["way"]: row for row in found if "way" in row}
+    assert not [name for name, row in by_way.items() if "fault" in row]
+    nine, trees = by_way[evaluation.NINE]["scores"], by_way[evaluation.SCORES]["scores"]
+    assert all(one == pytest.approx(other, abs=1e-3) for one, other in zip(nine, trees, strict=True))
+    arguments = SimpleNamespace(gpu=True, tiny=True, n=16)
+    text = evaluation.page(found, evaluation.judged_on_gpu(found), arguments)
+    assert all(f"| {name} | " in text for name in by_way)
+    assert len(evaluation.judged_on_gpu(found)) == 4
+    row = {"way": evaluation.SCORES, "fault": "out of memory"}
+    void = [row if one.get("way") == evaluation.SCORES else one for one in found]
+    assert not any(passed for *_, passed in evaluation.judged_on_gpu(void))
+    assert f"| {evaluation.SCORES} | out of memory |" in evaluation.page(void, [], arguments)

@@ -7,7 +7,7 @@ too, as a tree in one row behind the prompt (`answer_trees`), where that is foun
 for each option. All ways are exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -138,12 +138,16 @@ class Scorer:
         batch = self._prompter.encode_with_answers(
             [images[k] for k in rows], [texts[k] for k in rows], [option for given in options for option in given]
         )
-        batch = on_device(self.loaded.model, batch)
-        labels = batch.pop("labels")
+        return _by_question(self.whole(on_device(self.loaded.model, batch)), options)
+
+    def whole(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """The scores of answers that stand behind their prompts, as `Prompter.encode_with_answers` puts them."""
+        labels = batch["labels"]
         n = int((labels != IGNORED).any(dim=0).sum())
-        logits = self.loaded.model(**batch, logits_to_keep=n + 1).logits[:, :-1]
+        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        logits = self.loaded.model(**inputs, logits_to_keep=n + 1).logits[:, :-1]
         ids = labels[:, -n:]
-        return _by_question(_log_likelihood(logits, ids.clamp(min=0), (ids != IGNORED).long()), options)
+        return _log_likelihood(logits, ids.clamp(min=0), (ids != IGNORED).long())
 
     @cached_property
     def _known(self) -> dict[str, list[int]]:
