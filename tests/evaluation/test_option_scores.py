@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 
 from evensight.errors import InputError
-from evensight.evaluation.option_scores import RULES, best, chosen, compared, probabilities
+from evensight.evaluation.option_scores import RULES, best, chosen, compared, confidences, probabilities
 
 SCORES, TOKENS, PRIORS = (-2.0, -3.0, -3.5), (1, 2, 2), (-0.5, -2.5, -4.0)
 """The sum is best for the first, the mean (-2, -1.5, -1.75) for the second; only the third gains over its prior."""
@@ -40,6 +40,19 @@ def test_columns_are_read_row_by_row() -> None:
     assert chosen("sum", options, scores, tokens, priors) == ["a", None, "c"]
     assert chosen("per-token", options, scores, tokens, priors) == ["b", None, "a"]
     assert chosen("against-prior", options, scores, tokens, priors) == ["c", None, "b"]
+
+
+def test_questions_of_several_sizes_are_chosen_from_as_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    sizes = [2, 9, 2, 4, 9, 9]
+    scores, priors = ([tuple(rng.normal(size=m)) for m in sizes] for _ in range(2))
+    tokens = [tuple(rng.integers(1, 4, m).tolist()) for m in sizes]
+    options = [tuple(f"{k}-{m}" for m in range(n)) for k, n in enumerate(sizes)]
+    for rule in RULES:
+        each = zip(options, scores, tokens, priors, strict=True)
+        expected = [names[best(compared(rule, *given))] for names, *given in each]
+        assert chosen(rule, options, scores, tokens, priors) == expected
+    assert confidences(scores).tolist() == [probabilities(row).max() for row in scores]
 
 
 @pytest.mark.parametrize(("rule", "needs"), [("per-token", "numbers of tokens"), ("against-prior", "priors")])

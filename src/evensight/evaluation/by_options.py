@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evensight.evaluation.option_scores import AGAINST_PRIOR, PER_TOKEN, RULES, SUM, chosen, probabilities
+from evensight.evaluation.option_scores import AGAINST_PRIOR, PER_TOKEN, RULES, SUM, chosen, confidences
 from evensight.evaluation.results import Results
 from evensight.evaluation.shares import difference, share
 from evensight.models.answering import BOTH
@@ -43,7 +43,7 @@ def by_options(results: Results) -> ByOptions | None:
     images, answers = results.images[there], column("answer")
     said = {rule: _chosen(rule, *map(column, _COLUMNS)) for rule in RULES if _can(rule, column)}
     right = {rule: _same(names, answers) for rule, names in said.items()}
-    confidence = [float(probabilities(scores).max()) for scores in column("option_scores")]
+    confidence = confidences(column("option_scores"))
     both = results.manifest.config.get("by") == BOTH
     words = results.correct[there]
     return ByOptions(

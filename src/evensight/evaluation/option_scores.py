@@ -11,6 +11,7 @@ The softmax of what a rule compares is a probability for each option, which cali
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,11 @@ Figures = Sequence[float] | NDArray[np.float64]
 def compared(
     rule: str, scores: Figures, tokens: Sequence[int] | None = None, priors: Figures | None = None
 ) -> NDArray[np.float64]:
-    """What a rule compares, `[option]`: the largest is chosen.
+    """What a rule compares, `[..., option]`: the largest is chosen.
 
     Args:
         rule: One of `RULES`.
-        scores: Each option's log-likelihood, nats.
+        scores: Each option's log-likelihood, nats, of one question or of several.
         tokens: How many tokens each is the sum of; for `per-token`.
         priors: The same sums on a black image; for `against-prior`.
 
@@ -58,10 +59,18 @@ def best(values: Figures) -> int:
 
 
 def probabilities(values: Figures) -> NDArray[np.float64]:
-    """The softmax of what a rule compares: how likely each option is if one of them is the answer, `[option]`."""
-    shifted = np.asarray(values, dtype=np.float64) - np.max(values)
-    weights = np.exp(shifted)
-    return np.asarray(weights / weights.sum())
+    """The softmax of what a rule compares: how likely each is if one of them is the answer, `[..., option]`."""
+    values = np.asarray(values, dtype=np.float64)
+    weights = np.exp(values - values.max(axis=-1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def confidences(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """The likeliest option's probability for each question of a column `option_scores` without gaps."""
+    found = np.empty(len(scores))
+    for some in _alike(scores):
+        found[some] = probabilities(np.array([scores[k] for k in some])).max(axis=-1)
+    return found
 
 
 def chosen(
@@ -78,7 +87,24 @@ def chosen(
     Raises:
         InputError: The rule isn't known, or needs what wasn't asked for.
     """
-    return [
-        None if score is None else names[best(compared(rule, score, n, prior))]
-        for names, score, n, prior in zip(options, scores, tokens, priors, strict=True)
-    ]
+    found: list[str | None] = [None] * len(options)
+    for some in _alike(scores):
+        values = compared(rule, *(_rows(column, some) for column in (scores, tokens, priors)))
+        for k, place in zip(some, values.argmax(axis=-1).tolist(), strict=True):
+            found[k] = options[k][place]
+    return found
+
+
+def _alike(scores: Sequence[Sequence[float] | None]) -> list[list[int]]:
+    """The questions that have scores, those with as many options together: they can be reckoned at once."""
+    by_size: dict[int, list[int]] = {}
+    for k, each in enumerate(scores):
+        if each is not None:
+            by_size.setdefault(len(each), []).append(k)
+    return list(by_size.values())
+
+
+def _rows(column: Sequence[Any], some: Sequence[int]) -> Any:
+    """Some rows of a column, None where one of them has nothing."""
+    rows = [column[k] for k in some]
+    return None if any(row is None for row in rows) else np.array(rows)

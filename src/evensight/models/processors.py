@@ -1,8 +1,8 @@
 """Loading a processor, with torchvision and without: the same pixels either way.
 
-Some families' processors come with one for videos, which needs torchvision. evensight shows no videos: where
-torchvision is missing they are loaded without it. Images are prepared by Pillow wherever the family has both ways, so
-that a machine with torchvision gets the pixels of one without.
+Some families' processors come with one for videos, which needs torchvision. evensight shows no videos and loads none
+of it, so that what it saves on a machine without torchvision can be loaded on one with it. Images are prepared by
+Pillow wherever the family has both ways, so that a machine with torchvision gets the pixels of one without.
 """
 
 import sys
@@ -31,12 +31,10 @@ def load_processor(name: str, source: str, config: Any, **kwargs: Any) -> Any:
     from transformers import AutoImageProcessor, AutoProcessor
 
     cls = processor_class(config.model_type)
-    if cls is not None and not has_torchvision() and _VIDEO in cls.get_attributes():
-        processor = image_only(cls).from_pretrained(source, **kwargs)
-    else:
-        processor = AutoProcessor.from_pretrained(source, **kwargs)
-        if has_torchvision() and hasattr(processor, "image_processor"):
-            processor.image_processor = AutoImageProcessor.from_pretrained(source, backend="pil", **kwargs)
+    has_videos = cls is not None and _VIDEO in cls.get_attributes()
+    processor = (image_only(cls) if has_videos else AutoProcessor).from_pretrained(source, **kwargs)
+    if has_torchvision() and hasattr(processor, "image_processor"):
+        processor.image_processor = AutoImageProcessor.from_pretrained(source, backend="pil", **kwargs)
     template = family_of(config.model_type).chat_template
     if template and not getattr(processor, "chat_template", None):
         processor.chat_template = template

@@ -12,7 +12,7 @@ import transformers
 from torch import Tensor
 
 from evensight.models.loading import load
-from evensight.models.processors import has_torchvision, image_only, processor_class
+from evensight.models.processors import image_only, processor_class
 from evensight.models.prompts import Prompter
 from tiny_models import TEXTS, Tiny, pictures
 
@@ -52,6 +52,23 @@ def test_where_torchvision_is_the_pixels_are_pillows(
 
 
 @pytest.mark.parametrize("model_type", WITH_VIDEOS)
+def test_what_is_saved_without_torchvision_is_loaded_with_it(
+    model_type: str, tiny_of: Callable[[str], Tiny], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = tiny_of(model_type)
+    assert not list(tiny.folder.glob("video_preprocessor_config.json"))
+
+    def needs_its_file(*_: Any, **__: Any) -> Any:
+        raise OSError("Can't load video processor: there is no video_preprocessor_config.json")
+
+    monkeypatch.setattr("evensight.models.processors.has_torchvision", lambda: True)
+    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", needs_its_file)
+    found = encoded(tiny.folder, model_type)
+    expected = tiny.prompter.encode(pictures(2), TEXTS[:2])
+    assert all(torch.equal(found[key], value) for key, value in expected.items())
+
+
+@pytest.mark.parametrize("model_type", WITH_VIDEOS)
 def test_the_class_keeps_its_name_and_drops_the_part_for_videos(model_type: str) -> None:
     cls = processor_class(model_type)
     assert "video_processor" in cls.get_attributes()
@@ -72,7 +89,7 @@ def test_settings_of_the_part_for_videos_change_nothing(
     path.write_text(json.dumps(config))
     again = load(str(folder))
     assert again.hashes["processor"] == tiny.loaded.hashes["processor"]
-    assert has_torchvision() or not hasattr(again.processor.video_processor, "preprocess")
+    assert not hasattr(again.processor.video_processor, "preprocess")
 
 
 @pytest.mark.parametrize("model_type", [*WITH_VIDEOS, "llava", "gemma3"])
