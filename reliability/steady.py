@@ -8,7 +8,7 @@ in reverse order. Its files are compared byte for byte, its answers row by row.
 Threads may change sums, so what they change is only counted; nothing else may change a byte.
 *Batches*: a model is asked the same questions one by one and 16 at a time. What its arithmetic makes of that (sums in
 another order) may turn an answer over: counted for the embedded model and for a tiny model with random weights of
-each family, in float32 and in bfloat16.
+each family, in float32 and in bfloat16. `--only-flips` does this alone, on a GPU where there is one.
 """
 
 import argparse

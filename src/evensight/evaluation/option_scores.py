@@ -96,7 +96,7 @@ def chosen(
 
 
 def _alike(scores: Sequence[Sequence[float] | None]) -> list[list[int]]:
-    """The questions that have scores, those with as many options together: they can be reckoned at once."""
+    """The rows that have scores, by their numbers: those with the same number of options are one array."""
     by_size: dict[int, list[int]] = {}
     for k, each in enumerate(scores):
         if each is not None:
@@ -105,6 +105,6 @@ def _alike(scores: Sequence[Sequence[float] | None]) -> list[list[int]]:
 
 
 def _rows(column: Sequence[Any], some: Sequence[int]) -> Any:
-    """Some rows of a column, None where one of them has nothing."""
+    """Some rows of a column, `[row, option]`; None where one of them has nothing."""
     rows = [column[k] for k in some]
     return None if any(row is None for row in rows) else np.array(rows)

@@ -211,7 +211,7 @@ FAMILIES: tuple[Family, ...] = (
         ("<|im_end|>",),
         "stretched to 378 x 378, and in up to 8 overlapping tiles; 196 tokens, and up to 1,120 more",
         ("image_processor.max_crops",),
-        note="the image comes before the turn; without torchvision its tiles are scaled by torch itself",
+        note="the image comes before the turn; its tiles are scaled by torch itself",
     ),
 )
 

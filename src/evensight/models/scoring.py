@@ -138,10 +138,14 @@ class Scorer:
         batch = self._prompter.encode_with_answers(
             [images[k] for k in rows], [texts[k] for k in rows], [option for given in options for option in given]
         )
-        return _by_question(self.whole(on_device(self.loaded.model, batch)), options)
+        return _by_question(self.answered(on_device(self.loaded.model, batch)), options)
 
-    def whole(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """The scores of answers that stand behind their prompts, as `Prompter.encode_with_answers` puts them."""
+    def answered(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """The log-likelihood of each row's answer behind its prompt, `[row]`, in nats.
+
+        Args:
+            batch: What `Prompter.encode_with_answers` makes, where the model is.
+        """
         labels = batch["labels"]
         n = int((labels != IGNORED).any(dim=0).sum())
         inputs = {name: value for name, value in batch.items() if name != "labels"}

@@ -131,13 +131,7 @@ def _limit(n: int, accuracy: float, n_cells: int, delta: float, alpha: float) ->
         rest = np.clip(accuracy_under(share, others, m_rest / m, -margin) + margin, margin, 1.0)
         return float(chance_of_difference(np.array([difference]), rest - margin, rest, m, m_rest)[0]) - alpha
 
-    error = sqrt(accuracy * (1 - accuracy) * n_cells / (n * (n_cells - 1)))
-    near = float(special.ndtri(1 - alpha)) * error - float(margin[0])  # were all normal; the exact one is close
-    for reach in (0.02 + 1 / n, 2.0):
-        low, high = max(-1.0, near - reach), min(1.0, near + reach)
-        if low < high and lacking(high) < 0 < lacking(low):
-            return float(optimize.brentq(lacking, low, high, xtol=1e-9))
-    return inf
+    return float(optimize.brentq(lacking, -1.0, 1.0, xtol=1e-9)) if lacking(1.0) < 0 < lacking(-1.0) else inf
 
 
 def _chance_above(limit: float, n: int, accuracy: float, n_cells: int) -> float:
