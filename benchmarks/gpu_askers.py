@@ -1,6 +1,7 @@
 """Those who ask the architecture of a 7B model on a GPU in `benchmarks/evaluation.py --gpu`.
 
-All ask one model with random weights, by turns, in this process. Where ways of asking are compared, pictures are
+All ask one model with random weights, by turns, in this process: evensight as its `load` leaves the model, others as
+transformers does. Where ways of asking are compared, pictures are
 encoded before; whole runs read them from a stored set, encode them, and write what they write.
 """
 
@@ -8,6 +9,7 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import pairwise
@@ -23,6 +25,7 @@ from evensight.datasets.subsets import Part
 from evensight.models.answering import GENERATION, MAX_NEW_TOKENS, OPTIONS, Way
 from evensight.models.continued import Prompts, on_device, read_prompts
 from evensight.models.loading import LoadedModel, quiet_transformers
+from evensight.models.packed_vision import pack_vision
 from evensight.models.predict import Predictor
 from evensight.models.prompts import Prompter
 from evensight.models.scoring import Scorer
@@ -30,6 +33,7 @@ from evensight.storage.stored import StoredExamples, store
 from made_models import made
 
 WORDS_AND_OPTIONS = "evensight, words and options"
+WITHOUT_PACKING = "evensight, options, image by image in the vision tower"
 WHOLE_GROUP, WHOLE_WORDS, WHOLE_SCORES = (f"a whole run: {way}" for way in (GROUP_4, WORDS, SCORES))
 _SLOW, _SLOW_ROUNDS = (GROUP_2, GROUP_4, NINE), 2
 _ROWS_AT_ONCE = 63
@@ -59,10 +63,13 @@ def gpu_job(model: str, examples: ExampleSet, n_rounds: int, n_whole: int) -> It
         WORDS: partial(round_.read, says=True),
         SCORES: partial(round_.read, round_.trees),
         WITHOUT_TREES: partial(round_.read, round_.rows),
+        WITHOUT_PACKING: partial(round_.read, round_.trees),
         WORDS_AND_OPTIONS: partial(round_.read, round_.trees, says=True),
     }
     for name, way in ways.items():
-        yield {"way": name, **_timed(way, BATCH, min(n_rounds, _SLOW_ROUNDS) if name in _SLOW else n_rounds)}
+        with _vision_of(name, loaded.model):
+            found = _timed(way, BATCH, min(n_rounds, _SLOW_ROUNDS) if name in _SLOW else n_rounds)
+        yield {"way": name, **found}
     with tempfile.TemporaryDirectory() as folder:
         store(Part(examples, range(n_whole), {"n": n_whole}), Path(folder) / "stored")
         work = Work(loaded, StoredExamples(Path(folder) / "stored"))
@@ -73,7 +80,21 @@ def gpu_job(model: str, examples: ExampleSet, n_rounds: int, n_whole: int) -> It
             WHOLE_SCORES: (n_whole, lambda: our_run(work, n_whole, scores, {})),
         }
         for name, (n, run) in runs.items():
-            yield {"way": name, **_timed(run, n, 1, warms=False)}
+            with _vision_of(name, loaded.model):
+                found = _timed(run, n, 1, warms=False)
+            yield {"way": name, **found}
+
+
+@contextmanager
+def _vision_of(way: str, model: Any) -> Iterator[None]:
+    """The model's vision tower as the way has it, while the block runs."""
+    config = model.model.visual.config
+    if "evensight" in way and way != WITHOUT_PACKING:
+        pack_vision(model)
+    try:
+        yield
+    finally:
+        config._attn_implementation = "sdpa"
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class Family:
         answer_type: The `token_type_ids` of an answer's tokens.
         chat_template: The template for checkpoints that have none; empty where they have their own.
         unneeded: Packages that its processor asks for, and uses for videos alone.
+        packs: Whether its vision tower takes the patches of all images as one list, with where each image begins.
         note: What else is odd about it.
     """
 
@@ -68,6 +69,7 @@ class Family:
     answer_type: int = 0
     chat_template: str = ""
     unneeded: tuple[str, ...] = ()
+    packs: bool = False
     note: str = ""
 
 
@@ -88,6 +90,7 @@ FAMILIES: tuple[Family, ...] = (
         "kept in shape, between two numbers of pixels; a token for 28 x 28",
         _SHORTEST_LONGEST,
         _QWEN,
+        packs=True,
         note="positions have three axes; patches of all images lie in one list, with `image_grid_thw`",
     ),
     Family(
@@ -99,6 +102,7 @@ FAMILIES: tuple[Family, ...] = (
         "kept in shape, between two numbers of pixels; a token for 28 x 28",
         _SHORTEST_LONGEST,
         _QWEN,
+        packs=True,
         note="as Qwen2-VL, with attention in windows",
     ),
     Family(
@@ -110,6 +114,7 @@ FAMILIES: tuple[Family, ...] = (
         "kept in shape, between two numbers of pixels; a token for 32 x 32",
         _SHORTEST_LONGEST,
         _QWEN,
+        packs=True,
         note="as Qwen2-VL; mergers of deeper layers count as projectors",
     ),
     Family(

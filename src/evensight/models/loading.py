@@ -80,6 +80,8 @@ def load(name: str, adapter: Path | None = None, *, in_4_bits: bool = False) -> 
     """
     import torch
 
+    from evensight.models.packed_vision import pack_vision
+
     source, given = model_source(name), checkpoint(name)
     allow_code = may_run_code(name, given and hub_id(name))  # by what the user named, not by what it stands for today
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -89,6 +91,8 @@ def load(name: str, adapter: Path | None = None, *, in_4_bits: bool = False) -> 
         model, processor = _from_pretrained(name, source, given, allow_code, how)
         if not in_4_bits:  # which are put where they belong while they are loaded
             model = model.to(device)
+    if family_of(model.config.model_type).packs:
+        pack_vision(model)
     if adapter is not None:
         check_base(name, adapter)
         model = _with_adapter(model, adapter)
