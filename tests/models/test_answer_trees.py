@@ -26,7 +26,7 @@ def test_the_order_of_the_answers_changes_no_node() -> None:
 
 
 def test_each_node_sees_itself_and_what_it_goes_on_from() -> None:
-    forest = plant([AnswerTree.of(ANSWERS), AnswerTree.of([[CENTER, END]])], PAD)
+    forest = plant([AnswerTree.of(ANSWERS), AnswerTree.of([[CENTER, END]])], [range(5), [0]], PAD)
     assert forest.ids.tolist() == [[TOP, LEFT, RIGHT, CENTER], [CENTER, PAD, PAD, PAD]]
     assert forest.depths.tolist() == [[1, 2, 2, 1], [1, 1, 1, 1]]
     assert forest.sees[0].long().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]
@@ -35,7 +35,7 @@ def test_each_node_sees_itself_and_what_it_goes_on_from() -> None:
 
 def test_the_sums_are_those_of_the_answers_one_by_one() -> None:
     trees = [AnswerTree.of(ANSWERS), AnswerTree.of([[CENTER, RIGHT, LEFT, END], [END]])]
-    forest = plant(trees, PAD)
+    forest = plant(trees, [range(5), range(2)], PAD)
     logits = torch.randn(2, 1 + forest.ids.shape[1], 10, generator=torch.Generator().manual_seed(0))
     found = log_likelihoods(logits, forest).tolist()
     words = logits.log_softmax(dim=-1)
@@ -46,8 +46,27 @@ def test_the_sums_are_those_of_the_answers_one_by_one() -> None:
     assert len(found) == 7
 
 
+def test_examples_share_a_tree_and_have_its_answers_in_their_own_order() -> None:
+    one, other = AnswerTree.of(ANSWERS), AnswerTree.of([[RIGHT, END], [LEFT, END]])
+    orders = [[4, 0], [1, 0], [], [0, 1, 2, 3, 4]]
+    forest = plant([one, other, other, one], orders, PAD)
+    logits = torch.randn(4, 1 + forest.ids.shape[1], 10, generator=torch.Generator().manual_seed(1))
+    found = log_likelihoods(logits, forest).tolist()
+    apart = [
+        log_likelihoods(logits[[k]], plant([tree, one], [order, []], PAD)).tolist()
+        for k, (tree, order) in enumerate(zip([one, other, other, one], orders, strict=True))
+        if order
+    ]
+    assert found == pytest.approx([value for each in apart for value in each], abs=1e-6)
+    assert forest.ids[0].equal(forest.ids[3])
+    words = logits.log_softmax(dim=-1)
+    assert found[:2] == pytest.approx(
+        [float(words[0, 0, END]), float(words[0, 0, TOP] + words[0, 1, LEFT] + words[0, 2, END])], abs=1e-5
+    )
+
+
 def test_answers_that_are_nothing_but_the_end_need_no_node() -> None:
-    forest = plant([AnswerTree.of([[END]])], PAD)
+    forest = plant([AnswerTree.of([[END]])], [[0]], PAD)
     logits = torch.zeros(1, 1, 10)
     assert forest.ids.shape == (1, 0)
     assert log_likelihoods(logits, forest).tolist() == pytest.approx([-2.302585], abs=1e-5)

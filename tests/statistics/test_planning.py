@@ -30,6 +30,14 @@ def test_fewer_questions_than_said_are_not_enough() -> None:
     assert equivalence_power(n // 4, 0.9, 9, 0.1) < 0.1
 
 
+@pytest.mark.parametrize(("accuracy", "n_cells", "delta"), [(0.95, 9, 0.05), (0.9, 81, 0.1)])
+def test_from_as_many_questions_as_said_the_power_is_kept(accuracy: float, n_cells: int, delta: float) -> None:
+    n = questions_per_cell(accuracy, n_cells, delta)
+    assert n > 200
+    powers = [equivalence_power(m, accuracy, n_cells, delta) for m in range(n - 1, n + n // 50)]
+    assert powers[0] < 0.8 <= min(powers[1:])
+
+
 def test_more_cells_more_power_and_a_smaller_margin_need_more_questions() -> None:
     base = questions_per_cell(0.9, 9, 0.1)
     assert questions_per_cell(0.9, 81, 0.1) > base

@@ -6,6 +6,7 @@ at any time.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,8 @@ def write_questions(examples: ExampleSet, folder: Path) -> Path:
         atomic_file(path, receipt=True) as temporary,
         pq.ParquetWriter(temporary, columns, compression="zstd") as writer,
     ):
-        for start in range(0, len(examples), _AT_ONCE):
-            rows = [example_row(examples[k]) for k in range(start, min(start + _AT_ONCE, len(examples)))]
+        coming = map(example_row, examples)
+        while rows := list(islice(coming, _AT_ONCE)):
             writer.write_table(pa.Table.from_pylist(rows, schema=columns))
     return path
 

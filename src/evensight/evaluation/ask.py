@@ -256,12 +256,10 @@ def _write(results: Results, examples: ExampleSet) -> RunManifest:
 
 def _save_pictures(examples: ExampleSet, folder: Path) -> None:
     """Keeps the pictures of a few questions of each area, chosen by their ids alone, for the report."""
-    order = sorted(range(len(examples)), key=lambda k: hashlib.sha256(examples[k].id.encode()).digest())
-    areas = [examples[k].area for k in order]
-    chosen = [
-        k for area in AREAS for k in [k for k, of in zip(order, areas, strict=True) if of == area][:PICTURES_PER_AREA]
-    ]
-    for k in chosen:
+    by_area: dict[str, list[tuple[bytes, int]]] = {area: [] for area in AREAS}
+    for k, example in enumerate(examples):
+        by_area.setdefault(example.area, []).append((hashlib.sha256(example.id.encode()).digest(), k))
+    for k in (k for of_area in by_area.values() for _, k in sorted(of_area)[:PICTURES_PER_AREA]):
         picture = examples.image(k)
         picture.thumbnail((_PICTURE_PX, _PICTURE_PX))
         is_drawn = examples.encoded(k).startswith(b"\x89PNG")

@@ -7,6 +7,7 @@ nine rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -62,17 +63,27 @@ class Forest:
         return Forest(*(getattr(self, one.name).to(device) for one in fields(self)))
 
 
-def plant(trees: Sequence[AnswerTree], pad_id: int) -> Forest:
-    """The trees of a batch as tensors."""
+def plant(trees: Sequence[AnswerTree], chosen: Sequence[Sequence[int]], pad_id: int) -> Forest:
+    """The trees of a batch as tensors; a tree that stands there many times is taken apart once.
+
+    Args:
+        trees: A tree for each example.
+        chosen: Which of its tree's answers each example has, in which order.
+        pad_id: The token that fills up.
+    """
     m = max(len(tree.nodes) for tree in trees)
-    grown = {tree.nodes: _grown(tree, m, pad_id) for tree in trees}
-    ids, depths, sees = (torch.stack(part) for part in zip(*(grown[tree.nodes] for tree in trees), strict=True))
-    paths = [path for tree in trees for path in tree.steps]
+    distinct = {id(tree): tree for tree in trees}
+    number = {key: k for k, key in enumerate(distinct)}
+    first = dict(zip(distinct, accumulate((len(tree.steps) for tree in distinct.values()), initial=0), strict=False))
+    grown = zip(*(_grown(tree, m, pad_id) for tree in distinct.values()), strict=True)
+    ids, depths, sees = (torch.stack(part)[[number[id(tree)] for tree in trees]] for part in grown)
+    paths = [path for tree in distinct.values() for path in tree.steps]
     longest = max(map(len, paths), default=0)
-    padded = torch.tensor([[*path, *[(0, pad_id)] * (longest - len(path))] for path in paths]).reshape(-1, longest, 2)
+    steps = torch.tensor([[*path, *[(0, pad_id)] * (longest - len(path))] for path in paths]).reshape(-1, longest, 2)
     there = torch.tensor([[True] * len(path) + [False] * (longest - len(path)) for path in paths])
-    examples = torch.tensor([k for k, tree in enumerate(trees) for _ in tree.steps])
-    return Forest(ids, depths, sees, examples, padded[..., 0], padded[..., 1], there)
+    examples = torch.tensor([k for k, order in enumerate(chosen) for _ in order])
+    answers = torch.tensor([first[id(tree)] + k for tree, order in zip(trees, chosen, strict=True) for k in order])
+    return Forest(ids, depths, sees, examples, steps[answers, :, 0], steps[answers, :, 1], there[answers])
 
 
 def log_likelihoods(logits: Tensor, forest: Forest) -> Tensor:

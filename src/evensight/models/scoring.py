@@ -27,7 +27,8 @@ from evensight.models.prompts import IGNORED, Prompter
 _TOLERANCE, _TOLERANCE_16 = 1e-3, 0.25
 """How far a score may lie from another way's, in nats: in float32, and in 16 bits."""
 _PROBE_PX = 112
-_MOST_KNOWN = 100_000
+_MOST_KNOWN, _MOST_TREES = 100_000, 10_000
+"""Of so many options the tokens are kept, and so many trees."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ class Scorer:
 
     def _in_trees(self, prompts: Prompts, options: Sequence[Sequence[str]]) -> list[list[float]]:
         """The scores, with each beginning computed once."""
-        trees = [AnswerTree.of([self._ids(option) for option in given]) for given in options]
-        forest = plant(trees, self._prompter.pad_id).to(prompts.mask.device)
+        trees, chosen = zip(*map(self._tree, options), strict=True)
+        forest = plant(trees, chosen, self._prompter.pad_id).to(prompts.mask.device)
         logits = prompts.logits
         if forest.ids.shape[1]:
             logits = torch.cat([logits, prompts.read_tree(forest.ids, forest.depths, forest.sees)], dim=1)
@@ -152,6 +153,21 @@ class Scorer:
         logits = self.loaded.model(**inputs, logits_to_keep=n + 1).logits[:, :-1]
         ids = labels[:, -n:]
         return _log_likelihood(logits, ids.clamp(min=0), (ids != IGNORED).long())
+
+    def _tree(self, options: Sequence[str]) -> tuple[AnswerTree, list[int]]:
+        """The tree of some options, and which of its answers each is; in another order they have the same tree."""
+        ordered, known = tuple(sorted(options)), self._known_trees
+        if ordered not in known:
+            if len(known) >= _MOST_TREES:
+                known.clear()
+            tree = AnswerTree.of([self._ids(option) for option in ordered])
+            known[ordered] = tree, {option: k for k, option in enumerate(ordered)}
+        tree, numbers = known[ordered]
+        return tree, [numbers[option] for option in options]
+
+    @cached_property
+    def _known_trees(self) -> dict[tuple[str, ...], tuple[AnswerTree, dict[str, int]]]:
+        return {}
 
     @cached_property
     def _known(self) -> dict[str, list[int]]:

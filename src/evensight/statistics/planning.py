@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from math import ceil, inf, nan, sqrt
+from typing import Any
 
 import numpy as np
 from scipy import optimize, special, stats
+from scipy.optimize import elementwise
 
 from evensight.statistics.equivalence import DELTA, accuracy_under, binomial_chances, chance_of_difference
-from evensight.statistics.estimates import ALPHA, Floats
+from evensight.statistics.estimates import ALPHA, Floats, Ints
 
 POWER = 0.8
 """The chance of showing what is there, unless another one is asked for."""
-_MOST = 10_000_000
+_MOST, _FEW = 10_000_000, 200
 
 
 def equivalence_power(
@@ -36,10 +38,7 @@ def equivalence_power(
     _check(accuracy, n_cells, delta)
     least = _limit(n_per_cell, accuracy, n_cells, delta, alpha)
     most = -_limit(n_per_cell, 1 - accuracy, n_cells, delta, alpha)
-    if least >= most:
-        return 0.0
-    passes = _chance_above(least, n_per_cell, accuracy, n_cells) - _chance_above(most, n_per_cell, accuracy, n_cells)
-    return float(max(0.0, passes) ** (n_cells if n_cells > 2 else 1))
+    return _power_between(least, most, n_per_cell, accuracy, n_cells)
 
 
 def questions_per_cell(
@@ -60,10 +59,11 @@ def questions_per_cell(
 
     n = _first(enough)
     while True:
-        short = [m for m in range(n, n + max(4, n // 50)) if not enough(m)] if n < 2_000 else []
-        if not short:
+        next_ = np.arange(n, n + max(4, n // 50)) if n < 2_000 else np.arange(0)
+        short = next_[_powers(next_, accuracy, n_cells, delta, alpha) < power]
+        if not short.size:
             return n
-        n = short[-1] + 1
+        n = int(short[-1]) + 1
 
 
 def detectable_drop(
@@ -120,18 +120,54 @@ def detectable_difference(n: int, discordant: float, power: float = POWER, alpha
     return nan if lacking(discordant) > 0 else float(optimize.brentq(lacking, 0.0, discordant, xtol=1e-7))
 
 
+def _powers(n: Ints, accuracy: float, n_cells: int, delta: float, alpha: float) -> Floats:
+    """`equivalence_power` of each of some numbers of questions, all at once where they are large.
+
+    With few questions and a wide margin there may be several limits; so that it is the same one, these go one by one.
+    """
+    if not n.size or n.min() < _FEW:
+        return np.array([equivalence_power(int(m), accuracy, n_cells, delta, alpha) for m in n], dtype=np.float64)
+    least = _limits(n, accuracy, n_cells, delta, alpha)
+    most = -_limits(n, 1 - accuracy, n_cells, delta, alpha)
+    bounds = zip(least, most, n, strict=True)
+    return np.array([_power_between(low, high, int(m), accuracy, n_cells) for low, high, m in bounds])
+
+
+def _power_between(least: float, most: float, n: int, accuracy: float, n_cells: int) -> float:
+    """The chance that all cells, being equal, lie between two limits of "cell less others"."""
+    if least >= most:
+        return 0.0
+    passes = _chance_above(least, n, accuracy, n_cells) - _chance_above(most, n, accuracy, n_cells)
+    return float(max(0.0, passes) ** (n_cells if n_cells > 2 else 1))
+
+
 def _limit(n: int, accuracy: float, n_cells: int, delta: float, alpha: float) -> float:
     """The least "cell less others" at which "lower by the margin" is rejected, if the others have `accuracy`."""
-    m, m_rest = np.array([n]), np.array([n * (n_cells - 1)])
-    margin = np.array([delta * n_cells / (n_cells - 1)])
-    others = np.array([accuracy])
 
     def lacking(difference: float) -> float:
-        share = np.clip(others + difference, 0.0, 1.0)
-        rest = np.clip(accuracy_under(share, others, m_rest / m, -margin) + margin, margin, 1.0)
-        return float(chance_of_difference(np.array([difference]), rest - margin, rest, m, m_rest)[0]) - alpha
+        return float(_p_of_lower(np.array([difference]), np.array([n]), accuracy, n_cells, delta)[0]) - alpha
 
     return float(optimize.brentq(lacking, -1.0, 1.0, xtol=1e-9)) if lacking(1.0) < 0 < lacking(-1.0) else inf
+
+
+def _limits(n: Ints, accuracy: float, n_cells: int, delta: float, alpha: float) -> Floats:
+    """`_limit` of each of some numbers of questions."""
+
+    def lacking(difference: Floats, m: Any) -> Floats:
+        return _p_of_lower(difference, np.asarray(m), accuracy, n_cells, delta) - alpha
+
+    bracket = np.full(n.shape, -1.0), np.ones(n.shape)
+    found = elementwise.find_root(lacking, bracket, args=(n,), tolerances={"xatol": 1e-9})
+    return np.where(found.success, found.x, inf)
+
+
+def _p_of_lower(difference: Floats, n: Ints, accuracy: float, n_cells: int, delta: float) -> Floats:
+    """The p-value of "lower by the margin", if the others have `accuracy`, over differences with their numbers."""
+    n_rest, others = n * (n_cells - 1), np.full(n.shape, accuracy)
+    margin = min(delta * n_cells / (n_cells - 1), 1.0)
+    share = np.clip(others + difference, 0.0, 1.0)
+    rest = np.clip(accuracy_under(share, others, n_rest / n, np.full(n.shape, -margin)) + margin, margin, 1.0)
+    return chance_of_difference(difference, rest - margin, rest, n, n_rest)
 
 
 def _chance_above(limit: float, n: int, accuracy: float, n_cells: int) -> float:

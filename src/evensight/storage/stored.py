@@ -6,6 +6,7 @@ what it claims to balance, and the hashes of the files.
 
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from evensight.storage.readers import reader
 from evensight.storage.rows import OPTIONAL_FIELDS, OTHERS_FIELD
 from evensight.storage.shards import KIND, ShardStore
 
+_AT_ONCE = 1000
 _SAFE_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 
 
@@ -136,7 +138,14 @@ class StoredExamples(ExampleSet):
     def __getitem__(self, index: int) -> Example:
         if not 0 <= index < len(self):
             raise IndexError(f"the set has examples 0 to {len(self) - 1}, got {index}")
-        row = {name: column[index].as_py() for name, column in self._columns.items()}
+        return self._checked({name: column[index].as_py() for name, column in self._columns.items()})
+
+    @override
+    def __iter__(self) -> Iterator[Example]:
+        for start in range(0, len(self), _AT_ONCE):  # rows are read together in a fraction of the time
+            yield from map(self._checked, self._table.slice(start, _AT_ONCE).to_pylist())
+
+    def _checked(self, row: dict[str, Any]) -> Example:
         try:
             return self._example(row)
         except (ValueError, TypeError) as error:
