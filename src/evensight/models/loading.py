@@ -81,7 +81,9 @@ def load(name: str, adapter: Path | None = None, *, in_4_bits: bool = False) -> 
     import torch
 
     from evensight.models.packed_vision import pack_vision
+    from evensight.models.shared_heads import copy_shared_heads
 
+    copy_shared_heads()
     source, given = model_source(name), checkpoint(name)
     allow_code = may_run_code(name, given and hub_id(name))  # by what the user named, not by what it stands for today
     device = "cuda" if torch.cuda.is_available() else "cpu"
