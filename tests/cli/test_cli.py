@@ -150,17 +150,6 @@ def test_a_model_folder_without_weights_is_one_line(stored: Path, tmp_path: Path
     assert "has no weights as safetensors" in done.stderr
 
 
-def test_the_stages_by_hand(stored: Path, tmp_path: Path) -> None:
-    tune = ("finetune", "--model", "embedded", "--data", str(stored), "--out", "tuned", "--epochs", "1")
-    ask = ("evaluate", "--model", "embedded", "--data", str(stored), "--allow-trained-on", "--out")
-    for arguments in (tune, (*ask, "base"), (*ask, "after", "--adapter", "tuned")):
-        done = run(*arguments, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-    done = run("report", "base", "after", "--out", "report.html", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "after" in (tmp_path / "report.html").read_text()
-
-
 def test_generating_into_the_folder_of_another_set_loses_nothing(stored: Path) -> None:
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
     done = run("generate", "civet-test", "--out", str(stored))
