@@ -16,6 +16,7 @@ from evensight.evaluation.apart import check_not_trained_on
 from evensight.runs import RunManifest
 from evensight.scenes.catalog import build, design_file
 from evensight.scenes.compose import SceneDesign
+from made_designs import OBJECTS, made
 
 PARTS = (None, "train", "test")
 
@@ -39,8 +40,50 @@ def test_draws_of_some_examples_may_share_some_but_the_parts_that_a_design_holds
         check_not_trained_on([_trained(b.info.config, b.hash)], a)
 
 
-def test_what_shares_examples_by_mixtures_controls_and_parts_is_refused(mini_train: SceneDesign) -> None:
-    few, other, third = (SceneExamples(mini_train, 64, seed) for seed in range(3))
+def test_a_seed_a_size_and_an_instruction_make_no_other_scenes(mini_train: SceneDesign) -> None:
+    few = SceneExamples(mini_train, 64, 0)
+    for other in (
+        SceneExamples(mini_train, 64, 1),
+        SceneExamples(mini_train, 108, 0),
+        SceneExamples(mini_train, 64, 0, instruction="Say where."),
+        subset(SceneExamples(mini_train, 64, 1), 9, 0),
+        controlled(SceneExamples(mini_train, 64, 1), "black", 0),
+    ):
+        for trained, asked in ((few, other), (other, few)):
+            with pytest.raises(InputError, match="trained on"):
+                check_not_trained_on([_trained(trained.info.config, trained.hash)], asked)
+    none = made({**OBJECTS, "distractors": [0], "jitter": [0]})
+    one, other = (SceneExamples(none, 144, seed) for seed in (0, 1))
+    with pytest.raises(InputError, match="trained on"):
+        check_not_trained_on([_trained(one.info.config, one.hash)], other)
+    asked_otherwise = SceneExamples(mini_train, 64, 0, "row-position")
+    check_not_trained_on([_trained(few.info.config, few.hash)], asked_otherwise)
+
+
+def test_scenes_that_are_drawn_are_others_with_another_seed_but_not_in_another_size() -> None:
+    for drawn in ({"jitter": [0.5]}, {"distractors": [2]}):
+        design = made({**OBJECTS, **drawn})
+        few, other, larger = (SceneExamples(design, *how) for how in ((432, 0), (432, 1), (864, 0)))
+        assert any((few.pixels(k) != other.pixels(k)).any() for k in range(9))
+        check_not_trained_on([_trained(few.info.config, few.hash)], other)
+        with pytest.raises(InputError, match="trained on"):
+            check_not_trained_on([_trained(few.info.config, few.hash)], larger)
+
+
+def test_fractions_with_other_seeds_may_share_some_and_parts_that_are_held_out_never_do() -> None:
+    part = {**OBJECTS, "sheen": ["none", "matte", "glossy"]}
+    one, other = (SceneExamples(made(part, fraction=3, seed=k), 64, k) for k in (0, 1))
+    assert one.info.config["rows"] != other.info.config["rows"]
+    with pytest.raises(InputError, match="trained on"):
+        check_not_trained_on([_trained(one.info.config, one.hash)], other)
+    designs = (build(design_file("ladder-black"), part=part) for part in ("train", "test"))
+    train, test = (SceneExamples(design, 64, seed) for seed, design in enumerate(designs))
+    check_not_trained_on([_trained(train.info.config, train.hash)], test)
+
+
+def test_what_shares_examples_by_mixtures_controls_and_parts_is_refused() -> None:
+    design = made({"shape": ["square"], "color": ["red", "green"], "jitter": [0.5]})
+    few, other, third = (SceneExamples(design, 64, seed) for seed in range(3))
     mixed, also_mixed = Mixture("both", few, other, 0), Mixture("also", third, few, 0)
     one, rest = Part(few, range(9), {"part": 0}), Part(few, range(9, 14), {"part": 1})
     black, mirrored = controlled(few, "black", 0), controlled(few, "mirrored", 0)

@@ -3,10 +3,12 @@
 A set's configuration says what it is made of: a part and a control are `of` another set, a `mixture` is of two, and a
 design may have a part of its combinations. So each set comes from one or more sets, by steps, and two sets are taken
 to share examples unless they come from different sets, or took different parts of the same division of one. Two
-draws of some examples from one set are no such parts: they may share some.
+draws of some examples from one set are no such parts: they may share some. Two sizes or instructions of a design are
+the same scenes with the same answers, and so are two seeds where these draw nothing that is in the pictures.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -14,6 +16,9 @@ from typing import Any
 from evensight.datasets.examples import ExampleSet
 from evensight.errors import InputError
 from evensight.runs import RunManifest, hash_json
+
+_DRAWN = re.compile(r"distractors\{(?!0\})|jitter\{(?!0\})|each in a cell drawn")
+"""What the rows of a design say where a seed draws what its pictures show, and not only how options are ordered."""
 
 
 def check_not_trained_on(trainings: Iterable[RunManifest], examples: ExampleSet) -> None:
@@ -86,11 +91,21 @@ def _lineages(config: Any, known_as: Any) -> list[_Lineage]:
             return whole + [replace(one, steps=(*one.steps, step)) for one in of]
         case {"source": {"part": str(part), **source}}:
             combinations = {"design": None, "rows": None, "source": {**source, "part": None}}
-            design = hash_json({**config, **combinations})
+            design = hash_json({**_scenes(config), **combinations})
             return [*whole, _Lineage(frozenset({design}), (_Step(design, part),))]
         case {"source": {"part": None}}:
-            config = {**config, "design": None, "rows": None}
+            config = {**_scenes(config), "design": None, "rows": None}
+        case {"rows": str()}:
+            config = _scenes(config)
     return [_Lineage(known | {hash_json(config)})]
+
+
+def _scenes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A design's configuration without what changes none of its scenes."""
+    rows = str(config.get("rows"))
+    is_drawn = "pools" in config or _DRAWN.search(rows) is not None
+    alike = {"size_px": None, "instruction": None} | ({} if is_drawn else {"seed": None})
+    return {**config, **alike, "rows": rows if is_drawn else re.sub(r" \(seed \d+\)", "", rows)}
 
 
 def _plain(config: Any) -> Any:
