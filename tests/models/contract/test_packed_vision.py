@@ -51,7 +51,7 @@ def counted() -> Iterator[list[int]]:
         return plain(module, query, *others, **options)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(ALL_ATTENTION_FUNCTIONS._local_mapping, "sdpa", counting)
+        patched.setitem(ALL_ATTENTION_FUNCTIONS, "sdpa", counting)
         yield calls
 
 
