@@ -23,7 +23,7 @@ demo: $(READY)  ## run the demo study; writes runs/demo/report.html
 	HF_HUB_OFFLINE=1 $(BIN)/evensight study demo --out runs/demo
 
 test: $(READY)  ## run the tests
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

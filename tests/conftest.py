@@ -10,14 +10,41 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from evensight.annotations import PAPER_GRID
 from evensight.scenes.compose import SceneDesign
 from evensight.scenes.designs import Product
 from evensight.scenes.factors import cell_factor, factor
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""The models are too small for a second thread, and the tests' workers have all cores already."""
+
 settings.register_profile("evensight", deadline=None, derandomize=True)
 settings.load_profile("evensight")
+
+BY_ONE_WORKER = (
+    "tests/probing/test_run.py",
+    "tests/studies/test_run.py",
+    "tests/studies/test_seeds.py",
+    "tests/training/test_pretraining.py",
+    "tests/training/test_processes.py",
+)
+"""What these modules' tests look at takes long to make: it is made once, not by each worker."""
+
+
+class ByTestOrModule(LoadScopeScheduling):  # type: ignore[misc]
+    """Deals the tests out one by one, but those of some modules together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module in BY_ONE_WORKER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByTestOrModule:
+    """What xdist asks for who runs which test."""
+    return ByTestOrModule(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,7 +1,7 @@
 """Where the right answer stands: every balance that a set claims is counted here, for designs of all kinds."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from evensight.annotations import AREAS, Grid
 from evensight.audits.audit import audit
 from evensight.datasets import slots
+from evensight.datasets.examples import Example
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.questions.catalog import TASKS
@@ -21,11 +22,10 @@ from made_designs import OBJECTS, POOLS, made
 Values = dict[str, list[str]]
 
 
-def columns(found: SceneExamples) -> Values:
+def columns(rows: Sequence[Example], factors: Sequence[str]) -> Values:
     """The columns that claims are about, one value a question."""
-    rows = list(found)
     return {
-        **{name: [row.attributes[name] for row in rows] for name in found.info.factors},
+        **{name: [row.attributes[name] for row in rows] for name in factors},
         "answer": [row.question.answer for row in rows],
         "slot": [str(row.question.slot) for row in rows],
         "row": [str(row.cell.row) for row in rows],
@@ -35,25 +35,26 @@ def columns(found: SceneExamples) -> Values:
     }
 
 
-def levels(name: str, values: Values, found: SceneExamples) -> list[str]:
+def levels(rows: Sequence[Example], values: Values, grid: Grid) -> Values:
     """All that a column could have."""
-    grid = found.info.grid
     known = {
         "row": [str(k) for k in range(grid.rows)],
         "col": [str(k) for k in range(grid.cols)],
         "cell": [str(cell) for cell in grid.cells()],
         "area": list(AREAS),
-        "slot": [str(k) for k in range(max(len(row.question.options) for row in found))],
+        "slot": [str(k) for k in range(max(len(row.question.options) for row in rows))],
     }
-    return known.get(name) or sorted(set(values[name]))
+    return {name: known.get(name) or sorted(set(found)) for name, found in values.items()}
 
 
 def broken(found: SceneExamples) -> list[str]:
     """The claims that don't hold: some value of `given` has two values of `counted` more unevenly than it must."""
-    values, wrong = columns(found), []
+    rows, wrong = list(found), []
+    values = columns(rows, found.info.factors)
+    all_levels = levels(rows, values, found.info.grid)
     for one, other in found.info.balanced:
         pairs = Counter(zip(values[one], values[other], strict=True))
-        known = levels(other, values, found)
+        known = all_levels[other]
         for value in set(values[one]):
             counts = [pairs[value, each] for each in known]
             if max(counts) - min(counts) > (1 if sum(counts) % len(known) else 0):

@@ -23,7 +23,6 @@ sys.path.insert(0, str(SUPPORT))
 from two_processes import config, examples  # noqa: E402
 
 SHIPPED = Path(finetune_module.__file__).parent / "shipped"
-pytestmark = pytest.mark.xdist_group("training by two processes")  # which are started once, not by each worker
 TOLERANCE = 1e-5
 """Of a loss, relative: the sums over a batch are made in another order."""
 
