@@ -52,8 +52,8 @@ bench-photos: $(READY)  ## how fast annotations are read; writes docs/benchmark-
 bench-training: $(READY)  ## how fast models are fine-tuned; writes docs/benchmark-training.md (about 10 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/training.py --table docs/benchmark-training.md
 
-bench-evaluation: $(READY)  ## how fast models are asked; writes docs/benchmark-evaluation.md (about 10 minutes)
-	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/evaluation.py --table docs/benchmark-evaluation.md
+bench-evaluation: $(READY)  ## how fast models are asked; writes docs/benchmark-evaluation.md (about 15 minutes)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/evaluation.py --rounds 2 --table docs/benchmark-evaluation.md
 
 bench-embedded: $(READY)  ## what the embedded model can and can't do; writes docs/embedded.md (about 6 minutes)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/embedded.py --out runs/embedded --table docs/embedded.md

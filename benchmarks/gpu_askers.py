@@ -1,8 +1,8 @@
 """Those who ask the architecture of a 7B model on a GPU in `benchmarks/evaluation.py --gpu`.
 
 All ask one model with random weights, by turns, in this process: evensight as its `load` leaves the model, others as
-transformers does. Where ways of asking are compared, pictures are
-encoded before; whole runs read them from a stored set, encode them, and write what they write.
+transformers does. Where ways of asking are compared, pictures are encoded before; whole runs read them from a stored
+set, encode them, and write what they write.
 """
 
 import gc
