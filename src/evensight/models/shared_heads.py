@@ -1,7 +1,7 @@
 """Keys and values that all heads share, copied for each head before attention is computed.
 
-Where a model has one head of keys and values (PaliGemma's first 3B), transformers shows its memory as many heads. From
-that, with a mask and one token more than a multiple of 64 (of 32 where heads are wide), torch's memory-efficient
+Where a model has one head of keys and values (PaliGemma's first 3B), transformers shows its memory as many heads.
+From that, with a mask and one token more than a multiple of 64 (of 32 where heads are wide), torch's memory-efficient
 kernel for GPUs computes something else for the last token, the one that the answer follows: pytorch/pytorch#191937,
 found in torch 2.11 on an H200, in float32 and in 16 bits (where another kernel may go first). Of copies it does not.
 """
