@@ -89,12 +89,13 @@ def gpu_job(model: str, examples: ExampleSet, n_rounds: int, n_whole: int) -> It
 def _vision_of(way: str, model: Any) -> Iterator[None]:
     """The model's vision tower as the way has it, while the block runs."""
     config = model.model.visual.config
+    before = config._attn_implementation
     if "evensight" in way and way != WITHOUT_PACKING:
         pack_vision(model)
     try:
         yield
     finally:
-        config._attn_implementation = "sdpa"
+        config._attn_implementation = before
 
 
 @dataclass(frozen=True)

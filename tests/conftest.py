@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling
 
 from evensight.annotations import PAPER_GRID
 from evensight.scenes.compose import SceneDesign

@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from evensight.annotations import AREAS
 from evensight.datasets.scene_examples import SceneExamples
 from evensight.errors import InputError
 from evensight.evaluation.ask import PICTURES_PER_AREA, evaluate
@@ -46,8 +48,12 @@ def test_the_summary_file_is_what_the_table_says(finished: Path) -> None:
     assert read_json(finished / "summary.json", "summary") == summarise(read_results(finished)).as_json()
 
 
-def test_a_few_pictures_of_each_area_are_kept(finished: Path) -> None:
-    assert len(list((finished / "pictures").iterdir())) == 9 * PICTURES_PER_AREA
+def test_a_few_pictures_of_each_area_are_kept_by_their_ids_alone(finished: Path, few: SceneExamples) -> None:
+    of_areas = [[one.id for one in few if one.area == area] for area in AREAS]
+    first = [sorted(ids, key=lambda id_: sha256(id_.encode()).hexdigest())[:PICTURES_PER_AREA] for ids in of_areas]
+    kept = {path.stem for path in (finished / "pictures").iterdir()}
+    assert kept == {id_ for ids in first for id_ in ids}
+    assert len(kept) == 9 * PICTURES_PER_AREA
 
 
 def test_nothing_half_made_is_left(finished: Path) -> None:

@@ -8,6 +8,7 @@ from evensight.statistics import (
     detectable_difference,
     detectable_drop,
     equivalence_power,
+    planning,
     questions_per_cell,
     uniformity_test,
 )
@@ -36,6 +37,22 @@ def test_from_as_many_questions_as_said_the_power_is_kept(accuracy: float, n_cel
     assert n > 200
     powers = [equivalence_power(m, accuracy, n_cells, delta) for m in range(n - 1, n + n // 50)]
     assert powers[0] < 0.8 <= min(powers[1:])
+
+
+def test_a_number_behind_which_the_power_falls_again_is_not_enough() -> None:
+    powers = [equivalence_power(n, 0.99, 9, 0.3) for n in range(1, 14)]
+    assert powers[7] >= 0.5 > powers[8]  # of 8 and of 9 questions
+    assert min(powers[9:]) >= 0.5
+    assert questions_per_cell(0.99, 9, 0.3, power=0.5) == 10
+
+
+@pytest.mark.parametrize(("accuracy", "n_cells", "delta"), [(0.95, 9, 0.05), (0.6, 2, 0.1)])
+def test_many_numbers_at_once_have_the_power_of_each(accuracy: float, n_cells: int, delta: float) -> None:
+    n = np.array([210, 333, 1500])
+    found = planning._powers(n, accuracy, n_cells, delta, 0.05)
+    expected = [equivalence_power(int(m), accuracy, n_cells, delta) for m in n]
+    assert expected[0] < expected[-1]
+    assert found == pytest.approx(expected, abs=1e-7)
 
 
 def test_more_cells_more_power_and_a_smaller_margin_need_more_questions() -> None:

@@ -68,6 +68,6 @@ def _within(n: int, module: nn.Module, given: Sequence[Tensor], options: Mapping
     """Attention in parts of `n` patches that stand one behind the other: `[head, patch, hidden]` each, transposed."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    query, key, value = (one.unflatten(1, (-1, n)).transpose(0, 1) for one in given)  # type: ignore[no-untyped-call]
+    query, key, value = (one.view(len(one), -1, n, one.shape[2]).transpose(0, 1) for one in given)
     found: Tensor = ALL_ATTENTION_FUNCTIONS[_PLAIN](module, query, key, value, **options)[0]
     return found.flatten(0, 1)

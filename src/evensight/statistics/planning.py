@@ -162,7 +162,11 @@ def _limits(n: Ints, accuracy: float, n_cells: int, delta: float, alpha: float) 
 
 
 def _p_of_lower(difference: Floats, n: Ints, accuracy: float, n_cells: int, delta: float) -> Floats:
-    """The p-value of "lower by the margin", if the others have `accuracy`, over differences with their numbers."""
+    """The p-value of "lower by the margin", if the others have `accuracy`, over differences with their numbers.
+
+    Unlike `equivalence.p_of_lower` it is of differences, also of those that no cell beside that accuracy can have:
+    the search for a limit begins there.
+    """
     n_rest, others = n * (n_cells - 1), np.full(n.shape, accuracy)
     margin = min(delta * n_cells / (n_cells - 1), 1.0)
     share = np.clip(others + difference, 0.0, 1.0)
